@@ -16,6 +16,7 @@ mod error_from;
 mod error_services;
 pub mod extract;
 pub mod fallback;
+pub mod features;
 pub mod internal;
 pub mod mcp;
 pub mod middleware;

@@ -1,7 +1,7 @@
 //! Products as cards in a grid.
 
 use super::format;
-use crate::domain::product::Offer;
+use crate::{domain::product::Offer, http::features::Button};
 
 #[derive(Debug, Clone)]
 pub struct Card {
@@ -18,6 +18,8 @@ pub struct Card {
     pub stock: &'static str,
     /// `in`, `low` or `out`.
     pub stock_class: &'static str,
+    /// The buttons of features.
+    pub buttons: Vec<Button>,
 }
 
 /// The stock in words, and its CSS class.
@@ -41,6 +43,7 @@ impl From<&Offer> for Card {
             price: format::money(product.price),
             stock,
             stock_class,
+            buttons: vec![],
         }
     }
 }

@@ -1,15 +1,19 @@
 //! The cart page, for users and guests.
 
-use actix_web::{HttpResponse, web::Path};
+use actix_web::{
+    HttpResponse,
+    web::{self, Path, ServiceConfig},
+};
 use askama::Template;
+use async_trait::async_trait;
 use serde_json::json;
 
 use super::{
     cart_summary::{CartSummary, LineView},
     context::PageContext,
     form::{Form, FormRequest},
-    format,
-    page::{Flash, NO_COOKIES, Page, sentence},
+    format, merge,
+    page::{NO_COOKIES, Page, sentence},
     product::id_of,
 };
 use crate::{
@@ -22,11 +26,40 @@ use crate::{
         ids::ProductId,
         user::Role,
     },
-    http::error::ApiError,
+    http::{
+        error::ApiError,
+        features::Feature,
+        routes::{self, Registrar},
+    },
 };
 
-/// The cart page with a check whether the browser sends cookies back.
-const CHECKED: &str = "/cart?cookies=check";
+/// The cart of users and guests.
+pub struct Cart;
+
+#[async_trait(?Send)]
+impl Feature for Cart {
+    fn path(&self) -> &'static str {
+        "/cart"
+    }
+
+    fn api(&self, registrar: &mut Registrar<'_, '_>) {
+        use routes::cart::{add, clear, get, remove, set};
+        registrar.add(get).add(add).add(set).add(remove).add(clear);
+    }
+
+    fn pages(&self, config: &mut ServiceConfig) {
+        super::page(config, web::resource("/cart").get(show).post(add));
+        super::page(config, web::resource("/cart/tidy").post(tidy));
+        super::page(config, web::resource("/cart/items/{id}").post(change));
+    }
+
+    async fn merge_guest(&self, context: &mut PageContext) -> Option<String> {
+        match merge::merge_guest_cart(context).await.as_slice() {
+            [] => None,
+            short => Some(format!("Less of this is in stock than you had chosen: {}.", short.join(", "))),
+        }
+    }
+}
 
 #[derive(Template)]
 #[template(path = "shop/cart.html")]
@@ -47,12 +80,8 @@ pub async fn show(mut context: PageContext) -> Result<HttpResponse, ApiError> {
     let cart_summary = CartSummary::of(&context).await?;
     context.set_cart_count(cart_summary.units());
     let (lines, subtotal) = (cart_summary.views(), cart_summary.subtotal());
-    let mut page = context.page("Cart");
-    if context.keeps_no_cookies() {
-        page.flash = Some(Flash { bad: true, text: NO_COOKIES.to_owned() });
-    }
     let view = CartPage {
-        page,
+        page: context.page_with_cookie_check("Cart"),
         units: cart_summary.units(),
         mixed: subtotal.is_none() && !lines.is_empty(),
         short: lines.iter().any(|line| line.short),
@@ -93,8 +122,7 @@ pub async fn add(FormRequest { mut context, form }: FormRequest) -> Result<HttpR
         Ok(units) if context.wants_json => Ok(context.json(&json!({"count": units, "message": "Added to your cart"}))),
         Ok(_) => {
             context.flash_message("Added to your cart.");
-            let to = if context.is_new { CHECKED } else { "/cart" };
-            Ok(context.redirect(to))
+            Ok(context.redirect_checking_cookies("/cart", "/cart"))
         }
         Err(error) if context.wants_json => Err(error),
         Err(error) => redirect_with_error(context, error, &format!("/products/{product}")),

@@ -18,18 +18,20 @@ use askama::Template;
 use futures_util::future::LocalBoxFuture;
 
 use super::{
+    cards::Card,
     cookies,
     form::Form,
     guest::GuestCart,
-    page::{Flash, Page},
+    page::{Flash, NO_COOKIES, Page, local},
     saved_forms::{SavedForm, SavedForms},
 };
 use crate::{
     actors::{accounts::calls::GetUser, cart::calls::GetCart, tokens::Tokens},
-    domain::{ids::ProductId, text::visible, user::Role},
+    domain::{ids::ProductId, product::Offer, text::visible, user::Role},
     http::{
         auth::{self, AuthUser, MaybeUser},
         error::ApiError,
+        features::{Button, ButtonOf, FEATURES},
         query,
         routes::Services,
         state::State,
@@ -38,6 +40,8 @@ use crate::{
     runtime::calls::Calls,
 };
 
+/// How many ids fit into a cookie.
+const IDS_MAX: usize = 100;
 /// How many recently viewed products are remembered.
 const SEEN_MAX: usize = 8;
 
@@ -78,6 +82,9 @@ pub struct PageContext {
     /// Forms that were sent after their session had ended.
     kept: SavedForms,
     state: Data<State>,
+    req: HttpRequest,
+    /// The buttons of features on this page's products.
+    buttons: Vec<ButtonOf>,
     /// The browser's random name.
     browser: String,
     flash: Option<Flash>,
@@ -119,7 +126,6 @@ impl PageContext {
             name
         });
         let guest_cart = read(cookies::CART).map(|text| GuestCart::read(&text)).unwrap_or_default();
-        let seen = read(cookies::SEEN).unwrap_or_default();
         let flash = read(cookies::FLASH).map(|text| {
             let bad = text.starts_with('!');
             Flash { bad, text: text.trim_start_matches('!').to_owned() }
@@ -133,13 +139,15 @@ impl PageContext {
             name: String::new(),
             cart_count: guest_cart.units(),
             guest_cart,
-            seen: seen.split('.').filter_map(|id| id.parse().ok()).take(SEEN_MAX).collect(),
+            seen: ids(&read(cookies::SEEN).unwrap_or_default()),
             here: req.uri().path_and_query().map_or_else(|| "/".to_owned(), |path| path.as_str().to_owned()),
             origin: state.settings.origins.public_url.to_string(),
             wants_json: wants_json(req),
             is_new,
             kept: SavedForms::read(&state.tokens, req),
             state,
+            req: req.clone(),
+            buttons: vec![],
             browser,
             flash,
             set,
@@ -310,8 +318,41 @@ impl PageContext {
             csrf: self.csrf(),
             flash: self.flash.clone(),
             here: self.here.clone(),
+            buttons: !self.buttons.is_empty(),
             ..Page::default()
         }
+    }
+
+    /// As [`PageContext::page`], for a page that may check for cookies: it says so when the browser stores none.
+    #[must_use]
+    pub fn page_with_cookie_check(&self, title: impl Into<String>) -> Page {
+        let mut page = self.page(title);
+        if self.keeps_no_cookies() {
+            page.flash = Some(Flash { bad: true, text: NO_COOKIES.to_owned() });
+        }
+        page
+    }
+
+    /// Loads the buttons of features for this page's products; only guests and buyers have them.
+    pub async fn load_buttons(&mut self) {
+        if self.user.as_ref().is_none_or(|user| user.role == Role::User) {
+            for feature in FEATURES {
+                let button = feature.button(self).await;
+                self.buttons.extend(button);
+            }
+        }
+    }
+
+    /// The buttons of a product.
+    #[must_use]
+    pub fn buttons(&self, product: ProductId) -> Vec<Button> {
+        self.buttons.iter().map(|button| button(product)).collect()
+    }
+
+    /// A product as a card.
+    #[must_use]
+    pub fn card(&self, offer: &Offer) -> Card {
+        Card { buttons: self.buttons(offer.product.id), ..Card::from(offer) }
     }
 
     pub fn set_cart_count(&mut self, units: u64) {
@@ -346,8 +387,8 @@ impl PageContext {
         self.seen.retain(|seen| *seen != product);
         self.seen.insert(0, product);
         self.seen.truncate(SEEN_MAX);
-        let text = self.seen.iter().map(|id| id.to_hex()).collect::<Vec<_>>().join(".");
-        self.store_cookie(cookies::SEEN, &text);
+        let seen = self.seen.clone();
+        self.store_ids(cookies::SEEN, &seen);
     }
 
     /// Forgets the user: the browser gets a new name, and earlier forms become invalid.
@@ -358,6 +399,26 @@ impl PageContext {
         self.browser = hex::encode(rand::random::<[u8; 16]>());
         let name = self.browser.clone();
         self.store_cookie(cookies::VISIT, &name);
+    }
+
+    /// The ids of products that the browser stores in this cookie, each once.
+    #[must_use]
+    pub fn stored_ids(&self, name: &'static str) -> Vec<ProductId> {
+        ids(&cookies::read(&self.state.tokens, &self.req, name).unwrap_or_default())
+    }
+
+    /// Stores ids of products in a cookie of the browser, which is removed when there are none; returns whether they
+    /// fit.
+    pub fn store_ids(&mut self, name: &'static str, ids: &[ProductId]) -> bool {
+        if ids.len() > IDS_MAX {
+            return false;
+        }
+        let text = ids.iter().map(|id| id.to_hex()).collect::<Vec<_>>().join(".");
+        match ids.is_empty() {
+            true => self.remove_cookie(name),
+            false => self.store_cookie(name, &text),
+        }
+        true
     }
 
     fn store_cookie(&mut self, name: &'static str, text: &str) {
@@ -411,6 +472,13 @@ impl PageContext {
         self.answer(StatusCode::SEE_OTHER).insert_header((LOCATION, to)).finish()
     }
 
+    /// Redirects after a form that guests send too. A browser that sent no cookie is redirected to `check` instead,
+    /// whose frame is [`PageContext::page_with_cookie_check`].
+    #[must_use]
+    pub fn redirect_checking_cookies(self, to: &str, check: &str) -> HttpResponse {
+        if self.is_new { self.redirect(&format!("{check}?cookies=check")) } else { self.redirect(local(to)) }
+    }
+
     /// An error for a script, with the context's cookies.
     #[must_use]
     pub fn error_json(self, error: &ApiError) -> HttpResponse {
@@ -457,6 +525,16 @@ pub(super) fn wants_html(req: &HttpRequest) -> bool {
 /// As [`auth::state`].
 pub(super) fn state(req: &HttpRequest) -> Result<&State, ApiError> {
     auth::state(req)
+}
+
+fn ids(text: &str) -> Vec<ProductId> {
+    let mut ids: Vec<ProductId> = vec![];
+    for id in text.split('.').filter_map(|id| id.parse().ok()) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
 }
 
 fn form_token(tokens: &Tokens, session: &str) -> String {

@@ -13,7 +13,7 @@ use crate::{
         calls::{GetCategories, SearchProducts},
         index::{ListQuery, Sort},
     },
-    http::error::ApiError,
+    http::{error::ApiError, features::FEATURES},
 };
 
 /// The most products of a sitemap, which is also the most of one listing.
@@ -63,8 +63,9 @@ pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
 /// [`ApiError::Internal`] in an app without state.
 pub async fn robots(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     let origin = PageContext::anonymous(&req)?.origin;
-    let closed = ["/account", "/admin", "/api/", "/cart", "/checkout", "/login", "/orders", "/register", "/seller"];
-    let closed: String = closed.iter().map(|path| format!("Disallow: {path}\n")).collect();
+    let closed = ["/account", "/admin", "/api/", "/checkout", "/login", "/orders", "/register", "/seller"];
+    let closed = closed.into_iter().chain(FEATURES.iter().map(|feature| feature.path()));
+    let closed: String = closed.map(|path| format!("Disallow: {path}\n")).collect();
     let text = format!("User-agent: *\n{closed}Sitemap: {origin}/sitemap.xml\n");
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "text/plain; charset=utf-8")).body(text))
 }

@@ -25,6 +25,7 @@ use crate::http::{
     csrf,
     error::{ApiError, FieldError},
     extract::{Unfinished, has_media_type, next_piece, read_body},
+    features::{self, FEATURES},
     query,
 };
 
@@ -240,9 +241,9 @@ fn admit(req: &HttpRequest, context: &PageContext, form: &Form) -> Result<(), Ap
     }
 }
 
-/// Whether a form is harmless for whichever account is logged in: it fills a cart, or starts or ends a session.
+/// Whether a form is harmless for whichever account is logged in: it is a feature's, or starts or ends a session.
 fn is_harmless(path: &str) -> bool {
-    ["/cart", "/login", "/register", "/logout"].contains(&path) || path.starts_with("/cart/items/")
+    ["/login", "/register", "/logout"].contains(&path) || FEATURES.iter().any(|feature| features::owns(*feature, path))
 }
 
 async fn read(req: &HttpRequest, mut payload: Payload) -> Result<Form, ApiError> {

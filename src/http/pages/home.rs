@@ -169,7 +169,7 @@ pub(super) async fn seen(context: &PageContext, without: Option<ProductId>) -> V
     let mut cards = vec![];
     for product in context.seen.iter().copied().filter(|id| Some(*id) != without).take(SEEN) {
         let offer = context.calls.ask(GetOffer { product }).await.ok().flatten();
-        cards.extend(offer.filter(|offer| offer.for_sale).iter().map(Card::from));
+        cards.extend(offer.filter(|offer| offer.for_sale).iter().map(|offer| context.card(offer)));
     }
     cards
 }
@@ -183,7 +183,8 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     if context::wants_json(&req) {
         return Ok(HttpResponse::Ok().json(ops::root_view(auth::state(&req)?)));
     }
-    let context = PageContext::of(&req).await?;
+    let mut context = PageContext::of(&req).await?;
+    context.load_buttons().await;
     let wanted = CatalogueFilter::read(req.query_string());
     let (low, high) = (CatalogueFilter::price(&wanted.minprice), CatalogueFilter::price(&wanted.maxprice));
     let price_error = match (&low, &high) {
@@ -239,7 +240,7 @@ pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
         unknown: listed.unknown.iter().map(|word| format!("“{word}”")).collect::<Vec<_>>().join(", "),
         sorts: wanted.sorts(),
         categories: std::iter::once(everything).chain(chips).collect(),
-        products: listed.rows.iter().map(Card::from).collect(),
+        products: listed.rows.iter().map(|offer| context.card(offer)).collect(),
         seen: seen(&context, None).await,
         number: wanted.page,
         pages,

@@ -9,7 +9,7 @@ mod account;
 mod admin;
 pub mod assets;
 pub mod cards;
-mod cart;
+pub(super) mod cart;
 pub mod cart_summary;
 mod checkout;
 pub mod context;
@@ -39,6 +39,8 @@ use actix_web::{
     web::{self, ServiceConfig},
 };
 
+use super::features::FEATURES;
+
 pub use self::{
     context::PageContext,
     form::{Form, FormRequest, Upload},
@@ -65,14 +67,12 @@ pub fn configure(config: &mut ServiceConfig) {
     page(config, web::resource("/account/email").post(account::replace_email));
     page(config, web::resource("/account/addresses").post(account::add));
     page(config, web::resource("/account/addresses/{id}/remove").post(account::remove));
-    page(config, web::resource("/cart").get(cart::show).post(cart::add));
-    page(config, web::resource("/cart/tidy").post(cart::tidy));
-    page(config, web::resource("/cart/items/{id}").post(cart::change));
     page(config, web::resource("/checkout").get(checkout::show).post(checkout::place));
     page(config, web::resource("/orders").get(orders::list));
     page(config, web::resource("/orders/{id}").get(orders::show));
     page(config, web::resource("/orders/{id}/cancel").post(orders::cancel));
     page(config, web::resource("/orders/{id}/pay").get(pay::show).post(pay::pay));
+    FEATURES.iter().for_each(|feature| feature.pages(config));
     seller::configure(config);
     admin::configure(config);
 }

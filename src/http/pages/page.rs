@@ -3,7 +3,10 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::assets;
-use crate::domain::user::Role;
+use crate::{
+    domain::user::Role,
+    http::features::{FEATURES, Feature},
+};
 
 /// A message about the last action, shown once on the next page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub struct Page {
     pub search: String,
     /// This page's path and query, to return to after a login.
     pub here: String,
+    /// Whether products have buttons of features, which send a form of the layout.
+    pub buttons: bool,
 }
 
 impl Page {
@@ -79,6 +84,11 @@ impl Page {
     #[must_use]
     pub fn shops(&self) -> bool {
         matches!(self.role, None | Some(Role::User))
+    }
+
+    /// The features in the menu.
+    pub fn features(&self) -> impl Iterator<Item = &'static dyn Feature> {
+        FEATURES.iter().copied().filter(|feature| self.shops() && feature.label().is_some())
     }
 
     #[must_use]

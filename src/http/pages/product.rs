@@ -16,7 +16,7 @@ use crate::{
         index::{ListQuery, Sort},
     },
     domain::{cart::QUANTITY_MAX, ids::ProductId, product::Offer},
-    http::error::ApiError,
+    http::{error::ApiError, features::Button},
 };
 
 /// How many products of the same category are shown.
@@ -46,6 +46,7 @@ struct ProductPage {
     at_once: i64,
     /// Whether the product can be bought; otherwise only its seller and admins see it.
     for_sale: bool,
+    buttons: Vec<Button>,
     pictures: Vec<Picture>,
     /// JSON-LD, escaped so that it cannot end its element.
     data: String,
@@ -97,7 +98,7 @@ async fn related(context: &PageContext, offer: &Offer) -> Vec<Card> {
     };
     let Ok(found) = context.calls.ask(SearchProducts { query }).await else { return vec![] };
     let others = found.rows.iter().filter(|other| other.product.id != offer.product.id);
-    others.take(RELATED).map(Card::from).collect()
+    others.take(RELATED).map(|offer| context.card(offer)).collect()
 }
 
 ///
@@ -112,6 +113,7 @@ pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpRe
     if !for_sale && !knows {
         return Err(ApiError::NotFound("product"));
     }
+    context.load_buttons().await;
     let (stock, stock_class) = if for_sale { cards::stock(offer.available) } else { ("Not for sale", "out") };
     let mut page = context.page(product.title.as_str());
     let about =
@@ -136,6 +138,7 @@ pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpRe
         for_sale,
         max_per_order: product.max_per_order,
         at_once: offer.available.clamp(0, i64::from(product.max_per_order.unwrap_or(QUANTITY_MAX).min(QUANTITY_MAX))),
+        buttons: if for_sale { context.buttons(id) } else { vec![] },
         pictures: product
             .images
             .iter()

@@ -10,7 +10,6 @@ use secrecy::SecretString;
 use super::{
     context::PageContext,
     form::{Form, FormRequest},
-    merge,
     page::{NO_COOKIES, Page, escape, local},
 };
 use crate::{
@@ -26,6 +25,7 @@ use crate::{
     http::{
         auth::{AuthUser, TokenSource},
         error::ApiError,
+        features::FEATURES,
         query,
     },
 };
@@ -217,16 +217,14 @@ async fn begin(
     context.set_cookie(tokens::cookie(&token, context.state().settings.production));
     context.user =
         Some(AuthUser { id: user.id, role: user.role, jti: claims.jti, exp: claims.exp, source: TokenSource::Cookie });
-    let left_out = merge::merge_guest_cart(&mut context).await;
+    let mut problems = vec![];
+    for feature in FEATURES {
+        problems.extend(feature.merge_guest(&mut context).await);
+    }
     let kept = context.saved_forms_message();
-    match left_out.as_slice() {
+    match problems.as_slice() {
         [] => context.flash_message(format!("{greeting}.{kept}")),
-        some => {
-            context.flash_error(format!(
-                "{greeting}.{kept} Less of this is in stock than you had chosen: {}.",
-                some.join(", ")
-            ));
-        }
+        problems => context.flash_error(format!("{greeting}.{kept} {}", problems.join(" "))),
     }
     if user.email_taken_by.is_some() {
         context.flash_error(

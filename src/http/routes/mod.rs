@@ -26,10 +26,11 @@ use actix_web::{
 };
 use sha2::{Digest, Sha256};
 
-use self::registrar::Registrar;
+pub use self::registrar::Registrar;
 use super::{
     Register,
     error::ApiError,
+    features::FEATURES,
     internal,
     mcp::{self, Mcp},
 };
@@ -91,7 +92,8 @@ pub fn configure(register: &mut Register<'_>) {
 
 /// Registers every handler whose service is served here; the service follows from the tag.
 fn configure_some(register: &mut Register<'_>, served: &Served) {
-    Registrar::new(register, served)
+    let mut registrar = Registrar::new(register, served);
+    registrar
         .add(accounts::register)
         .add(accounts::login)
         .add(accounts::me)
@@ -118,11 +120,6 @@ fn configure_some(register: &mut Register<'_>, served: &Served) {
         .add(inventory::commit)
         .add(inventory::get)
         .add(inventory::put)
-        .add(cart::get)
-        .add(cart::add)
-        .add(cart::set)
-        .add(cart::remove)
-        .add(cart::clear)
         .add(orders::place)
         .add(orders::mine)
         .add(orders::get)
@@ -151,6 +148,7 @@ fn configure_some(register: &mut Register<'_>, served: &Served) {
         .add(conversations::get)
         .add(conversations::delete)
         .add(mcp::post);
+    FEATURES.iter().for_each(|feature| feature.api(&mut registrar));
 }
 
 /// The payment routes, registered under two prefixes.

@@ -121,6 +121,12 @@ impl Browser {
         self.read(self.client.post(format!("{}{action}", self.base)).multipart(form)).await
     }
 
+    /// Presses a feature's button on a product of `doc`.
+    pub async fn press(&self, doc: &Doc, action: &str) -> Doc {
+        let on = if doc.is_on(action) { "false" } else { "true" };
+        self.post(action, &[("csrf", &doc.act("csrf")), ("back", &doc.act("back")), ("on", on)]).await
+    }
+
     pub async fn sign_up(&self, name: &str) -> Doc {
         let form = self.open("/register").await;
         let email = format!("{name}@example.com");
@@ -160,8 +166,12 @@ impl Doc {
     /// The hidden fields of the form with this action.
     #[track_caller]
     pub fn hidden(&self, action: &str) -> Vec<(String, String)> {
-        let start = format!("action=\"{action}\" method=\"post\"");
-        let at = self.body.find(&start).unwrap_or_else(|| panic!("no form to {action}: {}", self.body));
+        self.hidden_of(&format!("action=\"{action}\" method=\"post\""))
+    }
+
+    #[track_caller]
+    fn hidden_of(&self, start: &str) -> Vec<(String, String)> {
+        let at = self.body.find(start).unwrap_or_else(|| panic!("no form {start}: {}", self.body));
         let form = self.body[at..].split("</form>").next().unwrap();
         let inputs = form.split("<input type=\"hidden\"").skip(1).map(|input| input.split('>').next().unwrap());
         inputs.map(|input| (attribute(input, "name"), attribute(input, "value"))).collect()
@@ -172,6 +182,21 @@ impl Doc {
     pub fn field(&self, action: &str, name: &str) -> String {
         let hidden = self.hidden(action);
         hidden.into_iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no {name}")).1
+    }
+
+    /// A hidden field of the form that the buttons of features send.
+    #[track_caller]
+    pub fn act(&self, name: &str) -> String {
+        let hidden = self.hidden_of("id=\"act\" method=\"post\"");
+        hidden.into_iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no {name}")).1
+    }
+
+    /// Whether a feature's button on a product is on.
+    #[track_caller]
+    pub fn is_on(&self, action: &str) -> bool {
+        let start = format!("form=\"act\" formaction=\"{action}\" name=\"on\"");
+        let at = self.body.find(&start).unwrap_or_else(|| panic!("no button to {action}: {}", self.body));
+        attribute(&self.body[at..], "value") == "false"
     }
 
     /// The badge: units in the cart.
