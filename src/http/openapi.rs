@@ -10,7 +10,7 @@ use utoipa::{
         ContentBuilder, Info, License, Object, ObjectBuilder, OpenApi, PathItem, Ref, RefOr, Response, ResponseBuilder,
         Server,
         header::{Header, HeaderBuilder},
-        path::{Operation, ParameterIn},
+        path::{Operation, Parameter, ParameterIn},
         schema::Type,
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
         tag::TagBuilder,
@@ -98,18 +98,29 @@ fn shared_response(status: &str, description: &str) -> Response {
     let body = ContentBuilder::new().schema(Some(schema)).example(example).build();
     let response = ResponseBuilder::new().description(description).content("application/json", body);
     match status {
-        "503" => response.header("Retry-After", seconds()).build(),
+        "503" => response.header("Retry-After", header(Type::Integer, "Seconds to wait")).build(),
         _ => response.build(),
     }
 }
 
-fn seconds() -> Header {
-    let number = ObjectBuilder::new().schema_type(Type::Integer).build();
-    HeaderBuilder::new().description(Some("Seconds to wait")).schema(Some(number)).build()
+fn header(kind: Type, description: &str) -> Header {
+    let schema = ObjectBuilder::new().schema_type(kind).build();
+    HeaderBuilder::new().description(Some(description)).schema(Some(schema)).build()
 }
 
-/// Adds the shared responses to every operation that does not describe them itself, and gives the operations under a
-/// second path unique ids.
+/// Describes the headers of a list; an operation that takes `skip` returns one.
+fn describe_list_headers(operation: &mut Operation) {
+    let is_skip = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(parameter) if parameter.name == "skip");
+    let is_list = operation.parameters.iter().flatten().any(is_skip);
+    if let (true, Some(RefOr::T(response))) = (is_list, operation.responses.responses.get_mut("200")) {
+        let (total, link) = ("How many there are in all", "First, previous, next and last page (RFC 8288)");
+        response.headers.insert("X-Total-Count".to_owned(), RefOr::T(header(Type::Integer, total)));
+        response.headers.insert("Link".to_owned(), RefOr::T(header(Type::String, link)));
+    }
+}
+
+/// Adds the shared responses to every operation that does not describe them itself, describes the headers of lists,
+/// and gives the operations under a second path unique ids.
 #[must_use]
 pub fn finish(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
@@ -121,6 +132,7 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
                     operation.responses.responses.entry(status.to_owned()).or_insert(reference);
                 }
             }
+            describe_list_headers(operation);
             if path.starts_with(SECOND_NAME) {
                 operation.operation_id = operation.operation_id.take().map(|id| format!("{id}BySecondName"));
             }

@@ -3,7 +3,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, dev::Payload, http::header::HeaderValue};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use super::{error::ApiError, query};
@@ -96,6 +96,15 @@ impl Paging {
             response.insert_header(("link", links));
         }
         response
+    }
+
+    /// The same with the rows, of a list that is in memory as a whole.
+    #[must_use]
+    pub fn show<T, V: Serialize>(&self, req: &HttpRequest, list: &[T], view: impl Fn(&T) -> V) -> HttpResponse {
+        let at = |row: u64| usize::try_from(row).map_or(list.len(), |row| row.min(list.len()));
+        let rows = &list[at(self.skip)..at(self.skip.saturating_add(u64::from(self.limit)))];
+        let total = u64::try_from(list.len()).unwrap_or(u64::MAX);
+        self.answer(req, total).json(rows.iter().map(view).collect::<Vec<_>>())
     }
 
     fn links(&self, req: &HttpRequest, total: u64) -> String {

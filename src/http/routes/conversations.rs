@@ -23,10 +23,7 @@ use crate::{
     operation_id = "listConversations",
     params(PagingParams),
     responses(
-        (status = 200, description = "Conversations", body = [ConversationView], headers(
-            ("X-Total-Count" = u64, description = "How many there are in all"),
-            ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
-        )),
+        (status = 200, description = "Conversations", body = [ConversationView]),
     ),
     security(("bearer" = ["user", "seller", "admin"]), ("cookie" = ["user", "seller", "admin"]))
 )]

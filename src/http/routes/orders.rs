@@ -204,10 +204,7 @@ pub async fn place(
     tag = "orders",
     operation_id = "listMyOrders",
     params(PagingParams, MineParams),
-    responses((status = 200, description = "A page of orders", body = OrdersAnswer, headers(
-            ("X-Total-Count" = u64, description = "How many there are in all"),
-            ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
-        ))),
+    responses((status = 200, description = "A page of orders", body = OrdersAnswer)),
     security(("bearer" = ["user"]), ("cookie" = ["user"]))
 )]
 #[get("/api/orders/me")]

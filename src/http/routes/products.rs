@@ -231,10 +231,7 @@ pub async fn create(
     tag = "products",
     operation_id = "listProducts",
     params(ListParams, PagingParams),
-    responses((status = 200, description = "Products", body = [ProductView], headers(
-            ("X-Total-Count" = u64, description = "How many there are in all"),
-            ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
-        ))),
+    responses((status = 200, description = "Products", body = [ProductView])),
     security(())
 )]
 #[get("/api/products")]
@@ -269,10 +266,7 @@ pub async fn list(
     tag = "products",
     operation_id = "listMyProducts",
     params(PagingParams),
-    responses((status = 200, description = "Products", body = [ProductView], headers(
-            ("X-Total-Count" = u64, description = "How many there are in all"),
-            ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
-        ))),
+    responses((status = 200, description = "Products", body = [ProductView])),
     security(("bearer" = ["seller"]), ("cookie" = ["seller"]))
 )]
 #[get("/api/products/seller")]

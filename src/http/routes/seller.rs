@@ -86,10 +86,7 @@ pub struct SoldParams {
     tag = "seller",
     operation_id = "listSoldOrders",
     params(PagingParams, SoldParams),
-    responses((status = 200, description = "Orders", body = [crate::views::order::OrderView], headers(
-            ("X-Total-Count" = u64, description = "How many there are in all"),
-            ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
-        ))),
+    responses((status = 200, description = "Orders", body = [crate::views::order::OrderView])),
     security(("bearer" = ["seller"]), ("cookie" = ["seller"]))
 )]
 #[get("/api/seller/dashboard/orders")]
@@ -113,10 +110,7 @@ pub async fn orders(
     tag = "seller",
     operation_id = "listSoldProducts",
     params(PagingParams),
-    responses((status = 200, description = "Products with `stock` and `sold`", body = [SoldProductView], headers(
-            ("X-Total-Count" = u64, description = "How many there are in all"),
-            ("Link" = String, description = "First, previous, next and last page (RFC 8288)"),
-        ))),
+    responses((status = 200, description = "Products with `stock` and `sold`", body = [SoldProductView])),
     security(("bearer" = ["seller"]), ("cookie" = ["seller"]))
 )]
 #[get("/api/seller/dashboard/products")]
