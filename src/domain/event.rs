@@ -77,6 +77,8 @@ pub enum Event {
     },
     /// A product's stock changed.
     StockChanged(StockLevel),
+    /// A user added products to their wishlist, or removed them.
+    WishlistChanged { user: UserId, products: Vec<ProductId>, saved: bool },
     /// An order was placed.
     OrderCreated(Order),
     /// An order was paid and its stock committed.
@@ -138,6 +140,7 @@ impl Event {
             Self::ProductUpdated(_) => "PRODUCT_UPDATED",
             Self::ProductDeleted { .. } => "PRODUCT_DELETED",
             Self::StockChanged(_) => "STOCK_CHANGED",
+            Self::WishlistChanged { .. } => "WISHLIST_CHANGED",
             Self::OrderCreated(_) => "ORDER_CREATED",
             Self::OrderConfirmed(_) => "ORDER_CONFIRMED",
             // For other programs this is an ordinary update: the status is unchanged.
@@ -186,6 +189,10 @@ impl Event {
                 About::Other { collection: "imports", id: import.to_hex(), payload }
             }
             Self::StockChanged(level) => About::Stock(level),
+            Self::WishlistChanged { user, products, saved } => {
+                let payload = json!({"user": user, "products": products, "saved": saved});
+                About::Other { collection: "wishlists", id: user.to_hex(), payload }
+            }
             Self::OrderCreated(order)
             | Self::OrderConfirmed(order)
             | Self::OrderUpdated(order)

@@ -26,6 +26,7 @@ mod sequence;
 pub mod sqlite;
 pub mod transfer;
 pub mod webhooks;
+pub mod wishlists;
 
 use std::sync::Arc;
 
@@ -75,6 +76,7 @@ pub(crate) static DOCUMENTS: &[&document::Spec] = &[
     webhooks::StoredWebhook::SPEC,
     webhooks::StoredDelivery::SPEC,
     outbox::StoredParked::SPEC,
+    wishlists::Wishlist::SPEC,
 ];
 
 /// The number of the declared layout. Every change of an index increments it, so that nodes with different layouts
@@ -203,7 +205,8 @@ mod tests {
                         pictures: due\n\
                         webhook_endpoints: place!,state,due\n\
                         webhook_deliveries: free,sending,log,age\n\
-                        parked: number!,due,dead";
+                        parked: number!,due,dead\n\
+                        wishlists: ";
         assert_eq!((LAYOUT, layouts.collect::<Vec<_>>().join("\n").as_str()), (4, expected));
     }
 }

@@ -15,6 +15,7 @@ mod importing;
 pub mod index;
 mod reads;
 pub mod snapshots;
+pub mod wishlists;
 
 use std::{
     sync::{
@@ -166,6 +167,7 @@ impl Catalogue {
             .serve::<InsertProducts>(&reads)
             .serve::<ImportFile>(&reads)
             .serve::<GetImports>(&reads);
+        wishlists::start(runtime, registry, &self.stores, Arc::clone(&self.service));
     }
 
     /// Hides products of `blocked` users from now on, and shows them again once they are unblocked.

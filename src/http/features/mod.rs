@@ -3,9 +3,12 @@
 //! Everything else about a feature follows from [`FEATURES`]: its routes and pages, the menu, whether its forms are
 //! harmless, what a login merges, and its buttons on products.
 
+mod wishlist;
+
 use actix_web::web::ServiceConfig;
 use async_trait::async_trait;
 
+use self::wishlist::Wishlist;
 use super::{
     pages::{PageContext, cart::Cart},
     routes::Registrar,
@@ -13,7 +16,7 @@ use super::{
 use crate::domain::ids::ProductId;
 
 /// Every feature.
-pub const FEATURES: &[&dyn Feature] = &[&Cart];
+pub const FEATURES: &[&dyn Feature] = &[&Cart, &Wishlist];
 
 /// A part of the shop. It has no state.
 #[async_trait(?Send)]

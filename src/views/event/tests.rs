@@ -230,6 +230,7 @@ fn every_event() -> Vec<Event> {
         Event::ProductUpdated(product()),
         Event::ProductDeleted { product: product_id, seller },
         Event::StockChanged(StockLevel::empty(product_id)),
+        Event::WishlistChanged { user: seller, products: vec![product_id], saved: true },
         Event::OrderCreated(order()),
         Event::OrderConfirmed(order()),
         Event::OrderUpdated(order()),
@@ -243,6 +244,15 @@ fn every_event() -> Vec<Event> {
         Event::PaymentUpdated(payment()),
         Event::PaymentRefunded { payment: payment(), amount, reason: None },
     ]
+}
+
+#[test]
+fn a_changed_wishlist_is_only_for_consumers_of_the_exchange() {
+    let (user, product) = (id(UserId::from_bytes, 1), id(ProductId::from_bytes, 2));
+    let changed = envelope(Event::WishlistChanged { user, products: vec![product], saved: false });
+    assert_eq!((messages(&changed), changed.event.routing_key()), (vec![], "wishlist.changed".to_owned()));
+    assert_eq!(exchange_payload(&changed), json!({"user": hex(1), "products": [hex(2)], "saved": false}));
+    assert_eq!((changed.event.aggregate_id(), queues::is_queued(changed.event.name())), (hex(1), false));
 }
 
 #[test]

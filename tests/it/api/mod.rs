@@ -34,6 +34,7 @@ mod seller;
 mod shipping;
 mod upgrade;
 mod webhooks;
+mod wishlist;
 
 use microbazaar::domain::Timestamp;
 use serde_json::{Value, json};
