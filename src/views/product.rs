@@ -77,7 +77,7 @@ pub struct ProductView {
     /// When it was last changed.
     #[schema(value_type = String, format = DateTime, example = "2026-01-02T03:04:05Z")]
     pub updated_at: Timestamp,
-    /// The document's version; only in events.
+    /// The document's version; absent from the catalogue's lists.
     #[serde(rename = "__v", default)]
     #[schema(example = 1)]
     pub version: u64,
