@@ -108,14 +108,14 @@ pub fn render(document: &Value) -> String {
 fn operation(document: &Value, path: &str, method: &str, value: &Value) -> Operation {
     let items = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
     Operation {
-        anchor: format!("{method}{}", path.replace(['/', '{', '}'], "-")),
+        anchor: format!("{method}{}", path.replace(['/', '{', '}', '.'], "-")),
         method: method.to_uppercase(),
         path: path.to_owned(),
         summary: text(value.get("summary")),
         description: text(value.get("description")),
         public: items(value.get("security")).iter().any(|one| one.as_object().is_some_and(serde_json::Map::is_empty)),
         parameters: items(value.get("parameters")).iter().map(parameter).collect(),
-        bodies: bodies(document, value.pointer("/requestBody/content")),
+        bodies: request_bodies(document, value.get("requestBody")),
         responses: entries(value.get("responses")).map(|(status, value)| response(document, status, value)).collect(),
     }
 }
@@ -138,6 +138,15 @@ fn response(document: &Value, status: &str, value: &Value) -> Response {
         description: text(value.get("description")),
         bodies: bodies(document, value.get("content")),
     }
+}
+
+fn request_bodies(document: &Value, body: Option<&Value>) -> Vec<Body> {
+    let Some(body) = body else { return vec![] };
+    let mut all = bodies(document, body.get("content"));
+    if body.get("required") != Some(&Value::Bool(true)) {
+        all.iter_mut().for_each(|body| body.shape.text.push_str(", or nothing"));
+    }
+    all
 }
 
 fn bodies(document: &Value, content: Option<&Value>) -> Vec<Body> {
@@ -179,17 +188,9 @@ fn example_of(document: &Value, schema: &Value, depth: u32) -> Option<Value> {
 
 fn shape(schema: Option<&Value>, example: Option<&Value>) -> Shape {
     let Some(schema) = schema else { return Shape { text: String::new(), name: None, example: String::new() } };
-    // The schema of an optional body is a choice between the body and null.
-    let itself = |one: &&Value| one.get("type").and_then(Value::as_str) != Some("null");
-    let optional = schema.get("oneOf").and_then(Value::as_array).and_then(|all| all.iter().find(itself));
     let example = example.or_else(|| schema.get("example")).map(pretty).unwrap_or_default();
-    let name = optional.and_then(name_of).or_else(|| name_of(schema));
-    let name = name.or_else(|| schema.get("items").and_then(name_of));
-    let text = match optional {
-        Some(body) => format!("{}, or nothing", brief(body)),
-        None => brief(schema),
-    };
-    Shape { text, name, example }
+    let name = name_of(schema).or_else(|| schema.get("items").and_then(name_of));
+    Shape { text: brief(schema), name, example }
 }
 
 fn name_of(schema: &Value) -> Option<String> {

@@ -11,7 +11,7 @@ use utoipa::{
         Server,
         header::{Header, HeaderBuilder},
         path::{Operation, Parameter, ParameterIn},
-        schema::Type,
+        schema::{Schema, SchemaType, Type},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
         tag::TagBuilder,
     },
@@ -125,7 +125,8 @@ fn describe_list_headers(operation: &mut Operation) {
 pub fn finish(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
         for operation in operations(item) {
-            describe_ids(operation);
+            describe_parameters(operation);
+            describe_body(operation);
             for (status, name, _, when) in COMMON {
                 if can_come(operation, when) {
                     let reference = RefOr::Ref(Ref::new(format!("#/components/responses/{name}")));
@@ -141,15 +142,40 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
     document
 }
 
-/// Gives ids in a path the form that they have.
-fn describe_ids(operation: &mut Operation) {
+/// Gives ids in a path the form that they have. A parameter may be absent, but is never `null`: it is text.
+fn describe_parameters(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         let RefOr::T(parameter) = parameter else { continue };
+        if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema
+            && let SchemaType::Array(types) = &mut schema.schema_type
+        {
+            types.retain(|kind| *kind != Type::Null);
+            if let [kind] = types.as_slice() {
+                schema.schema_type = SchemaType::Type(kind.clone());
+            }
+        }
         let is_id = parameter.name == "id" || parameter.name.ends_with("Id");
         if parameter.parameter_in == ParameterIn::Path && is_id && parameter.name != GATEWAY_ID {
             parameter.schema = Some(RefOr::T(id_schema().into()));
         }
     }
+}
+
+/// A body that may be absent is never `null`.
+fn describe_body(operation: &mut Operation) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    for media in body.content.values_mut() {
+        let RefOr::T(media) = media else { continue };
+        let Some(RefOr::T(Schema::OneOf(choice))) = &mut media.schema else { continue };
+        choice.items.retain(|item| !is_null(item));
+        if let [only] = choice.items.as_slice() {
+            media.schema = Some(only.clone());
+        }
+    }
+}
+
+fn is_null(schema: &RefOr<Schema>) -> bool {
+    matches!(schema, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null))
 }
 
 fn id_schema() -> Object {
@@ -195,7 +221,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 #[utoipa::path(
     tag = "operations",
     operation_id = "getOpenApi",
-    responses((status = 200, description = "The OpenAPI document", body = Object, content_type = "application/json")),
+    responses((status = 200, description = "The OpenAPI document", body = serde_json::Value, content_type = "application/json")),
     security(())
 )]
 #[get("/openapi.json")]

@@ -153,8 +153,18 @@ pub fn root_view(state: &State) -> RootView {
     }
 }
 
-/// Name, state and services of this process.
-#[utoipa::path(tag = "operations", operation_id = "getRoot", responses((status = 200, description = "Name and state", body = RootView)), security(()))]
+/// Name, state and services of this process, for programs (`Accept: application/json`); the web shop for browsers, in
+/// the process that serves it.
+#[utoipa::path(
+    tag = "operations",
+    operation_id = "getRoot",
+    responses((
+        status = 200,
+        description = "Name and state, or the shop",
+        content((RootView = "application/json"), (String = "text/html")),
+    )),
+    security(())
+)]
 #[get("/")]
 pub async fn root(state: Data<State>) -> impl Responder {
     HttpResponse::Ok().json(root_view(&state))

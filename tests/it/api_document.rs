@@ -79,3 +79,41 @@ fn operations_list_their_possible_errors() {
         }
     }
 }
+
+/// What generators make of an object without members is one that may have none.
+fn objects_without_members(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            let named = ["properties", "additionalProperties"].iter().any(|key| fields.contains_key(*key));
+            if fields.get("type").is_some_and(|kind| kind == "object") && !named {
+                found.push(at.to_owned());
+            }
+            fields.iter().for_each(|(key, field)| objects_without_members(field, &format!("{at}/{key}"), found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| objects_without_members(item, at, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_object_names_its_members_or_takes_any() {
+    let mut found = vec![];
+    objects_without_members(&document(), "", &mut found);
+    assert_eq!(found, [""; 0]);
+}
+
+#[test]
+fn parameters_and_bodies_may_be_absent_but_are_never_null() {
+    let is_null = |schema: &Value| {
+        let types = schema["type"].as_array().into_iter().flatten();
+        let choices = schema["oneOf"].as_array().into_iter().flatten().map(|choice| &choice["type"]);
+        types.chain(choices).any(|kind| kind == "null")
+    };
+    for (at, operation) in operations(&document()) {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let media = operation["requestBody"]["content"].as_object().into_iter().flatten().map(|(_, media)| media);
+        for one in parameters.chain(media) {
+            assert!(!is_null(&one["schema"]), "{at}: {one}");
+        }
+    }
+}

@@ -39,7 +39,6 @@ pub struct ErrorBody {
     pub errors: Vec<FieldError>,
     /// Additional data, such as `available`.
     #[serde(flatten)]
-    #[schema(value_type = Object, inline)]
     pub extra: Map<String, Value>,
 }
 

@@ -57,6 +57,7 @@ pub struct RefundBody {
     /// The amount; everything that is left when absent.
     #[serde(default, deserialize_with = "given")]
     #[garde(skip)]
+    #[schema(value_type = MoneyInput)]
     amount: Option<MoneyInput>,
     /// The reason.
     #[serde(default, deserialize_with = "crate::http::visible_text::visible_option")]
@@ -155,7 +156,7 @@ pub async fn verify(user: Buyer, calls: Data<Calls>, Json(body): Json<VerifyBody
         ("X-Razorpay-Signature" = String, Header, description = "HMAC-SHA256 over the raw body, in hex"),
         ("X-Razorpay-Event-Id" = Option<String>, Header, description = "Identifies the report, which is applied once"),
     ),
-    request_body(content = Object, description = "As Razorpay sends it", content_type = "*/*"),
+    request_body(content = serde_json::Value, description = "As Razorpay sends it", content_type = "*/*"),
     responses(
         (status = 200, description = "Accepted", body = ReportTakenView),
         (status = 400, description = "Bad signature", body = ErrorBody),

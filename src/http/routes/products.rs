@@ -187,6 +187,9 @@ fn show_list(req: &HttpRequest, paging: &Paging, listed: &Listed) -> HttpRespons
 #[utoipa::path(
     tag = "products",
     operation_id = "createProduct",
+    // Every operation takes this header. openapi-python-client 0.29 imports all that it needs for a choice of bodies
+    // only where a parameter may be absent.
+    params(("X-Request-Id" = Option<String>, Header, description = "The id under which the log has the request")),
     request_body(content(
         (ProductBody = "application/json"),
         (ProductForm = "multipart/form-data"),
