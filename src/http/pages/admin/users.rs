@@ -140,6 +140,8 @@ pub async fn step(
     let blocked = match step.as_str() {
         "block" => true,
         "unblock" => false,
+        // The list's button: a link would not belong to the form that programs post.
+        "confirm-block" => return Ok(context.redirect(&format!("/admin/users/{id}/confirm-block"))),
         _ => return Err(ApiError::NotFound("page")),
     };
     if user.role == Role::Admin {
