@@ -195,6 +195,7 @@ impl AppBuilder<'_> {
                 local: config.environment == Environment::Development,
             },
             trusted_proxies: config.http.trusted_proxies.clone(),
+            operators: config.http.operators.clone(),
             services: config.services.names(),
             web_shop: config.services.serve(Service::Web),
         };

@@ -54,6 +54,7 @@ pub struct HttpConfig {
     #[serde(deserialize_with = "optional::<PublicOrigin, _>")] pub public_url: Option<String>,
     #[serde(deserialize_with = "list::<Origin, _>")] pub allowed_origins: Vec<String>,
     #[serde(deserialize_with = "list::<IpNetwork, _>")] pub trusted_proxies: Vec<Network>,
+    #[serde(deserialize_with = "list::<IpNetwork, _>")] pub operators: Vec<Network>,
     #[serde(deserialize_with = "whole::<0, 1_024, _, _>")] pub workers: usize,
     #[serde(deserialize_with = "one::<HumanDuration, _>")] pub request_timeout: Duration,
 }

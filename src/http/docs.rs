@@ -2,7 +2,7 @@
 //! pages are scripts from another host (ADR 13).
 
 use actix_web::{
-    HttpResponse, get,
+    HttpRequest, HttpResponse, get,
     http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE},
     web::Data,
 };
@@ -229,22 +229,29 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
-/// The OpenAPI document as a page.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+
+/// The OpenAPI document as a page; in production for operators.
 ///
 /// # Errors
 ///
-/// 503 before the document is built, which is before the first request.
+/// 403 for others, 503 before the document is built, which is before the first request.
 #[utoipa::path(
     tag = "operations",
     operation_id = "getDocs",
-    responses((status = 200, description = "A page", body = String, content_type = "text/html")),
+    responses(
+        (status = 200, description = "A page", body = String, content_type = "text/html"),
+        (status = 403, description = "Not one of the shop's operators", body = ErrorBody),
+    ),
     security(())
 )]
 #[get("/docs")]
-pub async fn docs(state: Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn docs(req: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    state.operators_only(&req)?;
     let api = state.api().ok_or_else(|| ApiError::unavailable("documentation"))?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
-        .insert_header((CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"))
+        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
         .body(api.page.clone()))
 }

@@ -3,7 +3,7 @@
 use std::{error::Error, sync::OnceLock};
 
 use actix_web::{
-    HttpResponse, Responder, get,
+    HttpRequest, HttpResponse, Responder, get,
     http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
     web::Data,
 };
@@ -11,7 +11,10 @@ use prometheus::{HistogramOpts, HistogramVec, Registry, TEXT_FORMAT, TextEncoder
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{error::ApiError, state::State};
+use super::{
+    error::{ApiError, ErrorBody},
+    state::State,
+};
 
 /// The state of a component of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -100,22 +103,29 @@ impl ReadinessReport {
     }
 }
 
-/// The answer of `/readyz`.
+/// The answer of `/readyz`. In production all but `status` is for the shop's operators.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReadyView {
     /// The state of the process.
     pub status: Overall,
     /// What is unavailable.
-    pub away: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub away: Option<Vec<String>>,
     /// Stores, brokers, peers.
-    pub parts: Vec<Part>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Vec<Part>>,
     /// Actors by kind.
-    pub actors: Vec<ActorKind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actors: Option<Vec<ActorKind>>,
 }
 
-impl From<ReadinessReport> for ReadyView {
-    fn from(report: ReadinessReport) -> Self {
-        Self { status: report.overall(), away: report.away(), parts: report.parts, actors: report.actors }
+impl ReadyView {
+    fn new(report: ReadinessReport, detailed: bool) -> Self {
+        let (status, away) = (report.overall(), report.away());
+        match detailed {
+            true => Self { status, away: Some(away), parts: Some(report.parts), actors: Some(report.actors) },
+            false => Self { status, away: None, parts: None, actors: None },
+        }
     }
 }
 
@@ -177,7 +187,7 @@ pub async fn healthz() -> impl Responder {
     HttpResponse::Ok().json(HealthView { status: "ok".into() })
 }
 
-/// Whether the process can serve, and what is unavailable.
+/// Whether the process can serve, and for operators what is unavailable.
 #[utoipa::path(
     tag = "operations",
     operation_id = "getReadiness",
@@ -188,8 +198,8 @@ pub async fn healthz() -> impl Responder {
     security(())
 )]
 #[get("/readyz")]
-pub async fn readyz(state: Data<State>) -> impl Responder {
-    let view = ReadyView::from((state.readiness)());
+pub async fn readyz(req: HttpRequest, state: Data<State>) -> impl Responder {
+    let view = ReadyView::new((state.readiness)(), state.is_operator(&req));
     let mut response = match view.status {
         Overall::Ready | Overall::Degraded => HttpResponse::Ok(),
         Overall::Unavailable => HttpResponse::ServiceUnavailable(),
@@ -200,19 +210,23 @@ pub async fn readyz(state: Data<State>) -> impl Responder {
     response.insert_header((CACHE_CONTROL, "no-store")).json(view)
 }
 
-/// Metrics in Prometheus's text format.
+/// Metrics in Prometheus's text format; in production for operators.
 ///
 /// # Errors
 ///
-/// 503 when no metrics are recorded.
+/// 403 for others, 503 when no metrics are recorded.
 #[utoipa::path(
     tag = "operations",
     operation_id = "getMetrics",
-    responses((status = 200, description = "Metrics", body = String, content_type = "text/plain")),
+    responses(
+        (status = 200, description = "Metrics", body = String, content_type = "text/plain"),
+        (status = 403, description = "Not one of the shop's operators", body = ErrorBody),
+    ),
     security(())
 )]
 #[get("/metrics")]
-pub async fn metrics(state: Data<State>) -> Result<HttpResponse, ApiError> {
+pub async fn metrics(req: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    state.operators_only(&req)?;
     let metrics = state.metrics.as_ref().ok_or_else(|| ApiError::unavailable("metrics"))?;
     let text = TextEncoder::new().encode_to_string(&metrics.gather());
     let text = text.map_err(|error| ApiError::Internal(error.to_string()))?;

@@ -32,6 +32,8 @@ pub struct HttpSettings {
     pub origins: Origins,
     /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<Network>,
+    /// Who sees metrics, documentation and the details of readiness in production.
+    pub operators: Vec<Network>,
     /// The services that this process serves, for `GET /`.
     pub services: Vec<String>,
     /// Whether the web shop is among the services; it then answers at `/`.
@@ -49,6 +51,7 @@ impl Default for HttpSettings {
             request_timeout: Duration::from_secs(10),
             origins: Origins::default(),
             trusted_proxies: vec![],
+            operators: vec![],
             services: vec!["all".into()],
             web_shop: false,
         }
@@ -105,6 +108,24 @@ impl State {
         let address = address::of(req, &self.settings.trusted_proxies);
         let admitted = self.auth_limits.admit(address, account).await;
         admitted.map_err(|retry_after| ApiError::TooManyRequests { retry_after })
+    }
+
+    /// Whether the caller may see what is for the shop's operators: in production by their address, else everybody.
+    #[must_use]
+    pub fn is_operator(&self, req: &HttpRequest) -> bool {
+        let HttpSettings { production, operators, trusted_proxies, .. } = &self.settings;
+        let address = address::of(req, trusted_proxies);
+        !production || operators.iter().any(|network| network.contains(address))
+    }
+
+    /// Refuses callers who are no operators.
+    ///
+    /// # Errors
+    /// 403 `request.operators_only`.
+    pub fn operators_only(&self, req: &HttpRequest) -> Result<(), ApiError> {
+        const REFUSED: ApiError =
+            ApiError::Forbidden { code: "request.operators_only", message: "only the shop's operators may see this" };
+        if self.is_operator(req) { Ok(()) } else { Err(REFUSED) }
     }
 
     /// Sets the function that makes the OpenAPI document. The first one stays: each worker sets

@@ -79,6 +79,7 @@ pub struct PageContext {
     pub wants_json: bool,
     /// Whether the browser sent no cookie of this shop: it is new, or stores none.
     pub is_new: bool,
+    is_operator: bool,
     /// Forms that were sent after their session had ended.
     kept: SavedForms,
     state: Data<State>,
@@ -144,6 +145,7 @@ impl PageContext {
             origin: state.settings.origins.public_url.to_string(),
             wants_json: wants_json(req),
             is_new,
+            is_operator: state.is_operator(req),
             kept: SavedForms::read(&state.tokens, req),
             state,
             req: req.clone(),
@@ -318,7 +320,11 @@ impl PageContext {
             csrf: self.csrf(),
             flash: self.flash.clone(),
             here: self.here.clone(),
+<<<<<<< HEAD
             buttons: !self.buttons.is_empty(),
+=======
+            api: self.is_operator,
+>>>>>>> d6de3df (Show metrics, docs and readiness to operators in production)
             ..Page::default()
         }
     }

@@ -62,7 +62,8 @@ pub async fn get(req: HttpRequest, services: Data<Services>) -> Result<HttpRespo
     if accept.contains("application/json") {
         return Ok(answer.json(mails.into_iter().map(MailView::from).collect::<Vec<_>>()));
     }
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; img-src 'self' data:";
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; img-src 'self' data:; \
+        base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
     answer.insert_header(("content-security-policy", policy)).insert_header((CONTENT_TYPE, "text/html; charset=utf-8"));
     Ok(answer.body(mailbox_page(&mails)))
 }
