@@ -1,8 +1,9 @@
 //! The middleware around all routes: HEAD, `nosniff`, request ids, traces, the error body, the error log, caching,
 //! compression, and metrics. It allocates only for errors and for new routes.
 //!
-//! **Invariant:** metric labels are bounded: a path is counted under its route's pattern, and a method that HTTP does
-//! not define as `other`.
+//! **Invariant:** the labels of metrics are from a closed set, whatever strangers send: a path is counted under its
+//! route's pattern, a method that HTTP does not define as `other`, a request that no route takes as `unmatched`, a status
+//! that nothing here answers as its class.
 
 use std::{
     cell::RefCell,
@@ -259,7 +260,9 @@ thread_local! {
 }
 
 fn record(route: Option<&str>, method: &'static str, status: StatusCode, started: Instant) {
-    let (route, status) = (route.unwrap_or("unmatched"), status.as_u16());
+    // A path that is known with another method was matched by no route either.
+    let route = route.filter(|_| status != StatusCode::METHOD_NOT_ALLOWED).unwrap_or("unmatched");
+    let status = status.as_u16();
     let seconds = started.elapsed().as_secs_f64();
     RECORDERS.with_borrow_mut(|routes| {
         if !routes.contains_key(route) {
@@ -279,7 +282,18 @@ fn record(route: Option<&str>, method: &'static str, status: StatusCode, started
 }
 
 fn recorder(route: &str, method: &'static str, status: u16) -> (&'static str, u16, Counter, Histogram) {
-    let labels = [("route", route.to_owned()), ("method", method.to_owned()), ("status", status.to_string())];
-    let requests = counter!("http_requests_total", &labels);
-    (method, status, requests, histogram!("http_request_duration_seconds", &labels))
+    let labels =
+        |route: &str, status: String| [("route", route.to_owned()), ("method", method.to_owned()), ("status", status)];
+    let class = || format!("{}xx", status / 100);
+    let shown = if STATUSES.contains(&status) { status.to_string() } else { class() };
+    let requests = counter!("http_requests_total", &labels(route, shown.clone()));
+    // Refusals are timed all together: a histogram for each that a stranger can cause would be thousands of series.
+    let timed = if (400..500).contains(&status) { labels("refused", class()) } else { labels(route, shown) };
+    (method, status, requests, histogram!("http_request_duration_seconds", &timed))
 }
+
+/// The statuses that are counted each.
+const STATUSES: [u16; 28] = [
+    101, 200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 415,
+    422, 428, 429, 500, 503,
+];

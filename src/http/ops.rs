@@ -4,7 +4,7 @@ use std::{error::Error, sync::OnceLock};
 
 use actix_web::{
     HttpRequest, HttpResponse, Responder, get,
-    http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER},
+    http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, VARY},
     web::Data,
 };
 use prometheus::{HistogramOpts, HistogramVec, Registry, TEXT_FORMAT, TextEncoder};
@@ -13,6 +13,8 @@ use utoipa::ToSchema;
 
 use super::{
     error::{ApiError, ErrorBody},
+    metric_help, open_metrics,
+    process_metrics::ProcessMetrics,
     state::State,
 };
 
@@ -210,7 +212,7 @@ pub async fn readyz(req: HttpRequest, state: Data<State>) -> impl Responder {
     response.insert_header((CACHE_CONTROL, "no-store")).json(view)
 }
 
-/// Metrics in Prometheus's text format; in production for operators.
+/// Metrics in Prometheus's text format, or as OpenMetrics by `Accept`; in production for operators.
 ///
 /// # Errors
 ///
@@ -219,7 +221,7 @@ pub async fn readyz(req: HttpRequest, state: Data<State>) -> impl Responder {
     tag = "operations",
     operation_id = "getMetrics",
     responses(
-        (status = 200, description = "Metrics", body = String, content_type = "text/plain"),
+        (status = 200, description = "Metrics", content((String = "text/plain"), (String = "application/openmetrics-text"))),
         (status = 403, description = "Not one of the shop's operators", body = ErrorBody),
     ),
     security(())
@@ -228,9 +230,15 @@ pub async fn readyz(req: HttpRequest, state: Data<State>) -> impl Responder {
 pub async fn metrics(req: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     state.operators_only(&req)?;
     let metrics = state.metrics.as_ref().ok_or_else(|| ApiError::unavailable("metrics"))?;
-    let text = TextEncoder::new().encode_to_string(&metrics.gather());
-    let text = text.map_err(|error| ApiError::Internal(error.to_string()))?;
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, TEXT_FORMAT)).body(text))
+    let families = metrics.gather();
+    let (media, text) = match open_metrics::is_preferred(&req) {
+        true => (open_metrics::MEDIA_TYPE, open_metrics::render(&families)),
+        false => {
+            let text = TextEncoder::new().encode_to_string(&families);
+            (TEXT_FORMAT, text.map_err(|error| ApiError::Internal(error.to_string()))?)
+        }
+    };
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, media)).insert_header((VARY, "accept")).body(text))
 }
 
 /// Upper bounds of the latency histograms, in seconds.
@@ -261,5 +269,7 @@ fn try_install_metrics() -> Result<Registry, Box<dyn Error>> {
         recorder = recorder.try_with_metric(HistogramVec::new(options, labels)?)?;
     }
     recorder.try_build_and_install()?;
+    metric_help::describe();
+    registry.register(Box::new(ProcessMetrics::new()?))?;
     Ok(registry)
 }

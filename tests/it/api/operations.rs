@@ -1,9 +1,10 @@
 //! The operational endpoints.
 
-use std::{io::Write, path::PathBuf, process::Command, time::Duration};
+use std::{collections::BTreeSet, io::Write, path::PathBuf, process::Command, time::Duration};
 
-use microbazaar::domain::ids::UserId;
+use microbazaar::{config::Environment, domain::ids::UserId};
 use serde_json::json;
+use test_support::{Process, Settings};
 
 use super::{Answer, Shop};
 
@@ -78,6 +79,116 @@ async fn the_documents_are_served() {
     assert!(docs.header("content-security-policy").is_some());
     let html = page(&docs);
     assert!(html.contains("/api/orders/{id}/cancel") && !html.contains("<script"));
+    app.shutdown().await;
+}
+
+#[actix_web::test]
+async fn in_production_details_are_for_operators() {
+    let app = Shop::open_with(|config| {
+        config.environment = Environment::Production;
+        config.http.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+    })
+    .await;
+    let ask = |path: &'static str, from: &'static str| app.get(path).header("x-forwarded-for", from).send();
+    for inside in ["127.0.0.1", "10.1.2.3", "172.16.0.9", "192.168.1.1", "fd00::1", "8.8.8.8, 10.0.0.1"] {
+        for path in ["/metrics", "/docs", "/healthz"] {
+            assert_eq!(ask(path, inside).await.status, 200, "{path} from {inside}");
+        }
+        assert!(ask("/readyz", inside).await.expect(200)["parts"].is_array(), "{inside}");
+    }
+    for outside in ["203.0.113.9", "2001:db8::1", "10.0.0.1, 203.0.113.9", "172.32.0.1"] {
+        for path in ["/metrics", "/docs"] {
+            let answer = ask(path, outside).await;
+            assert_eq!(answer.expect(403)["code"], "request.operators_only", "{path} from {outside}");
+        }
+        ask("/healthz", outside).await.expect(200);
+        ask("/openapi.json", outside).await.expect(200);
+        assert_eq!(ask("/readyz", outside).await.expect(200), json!({"status": "ready"}), "{outside}");
+    }
+    let shown = |from| app.get("/").header("accept", "text/html").header("x-forwarded-for", from).send();
+    assert!(self::page(&shown("10.0.0.1").await).contains("href=\"/docs\""));
+    assert!(!self::page(&shown("203.0.113.9").await).contains("href=\"/docs\""));
+    app.shutdown().await;
+
+    let app = Shop::open_with(|config| config.http.operators = vec![]).await;
+    app.get("/docs").send().await;
+    assert!(app.get("/readyz").send().await.expect(200)["away"].is_array(), "in development everybody sees all");
+    app.shutdown().await;
+}
+
+/// The samples of a page of metrics, without their values.
+fn series(metrics: &str) -> BTreeSet<String> {
+    let samples = metrics.lines().filter(|line| !line.starts_with('#'));
+    samples.filter_map(|line| line.rsplit_once(' ')).map(|(series, _)| series.to_owned()).collect()
+}
+
+#[actix_web::test]
+async fn series_do_not_grow_with_what_strangers_send() {
+    // A process of its own: the metrics of one are shared by every shop in it.
+    let process = Process::start(&Settings::new());
+    let app = &process.client;
+    let send = async |round: usize| {
+        let method = ["GET", "POST", "PUT", "TRACE", "BREW", "OPTIONS", "PATCH", "X-1"][round % 8];
+        let path = match round % 11 {
+            0 => format!("/nothing/{round}?x={round}"),
+            1 => format!("/api/products/{round:024x}"),
+            2 => format!("/api/cart/items/{round}"),
+            3 => format!("/socket.io/?EIO={round}&transport=x{round}"),
+            4 => format!("/assets/{round}.js"),
+            5 => format!("/api/orders/{round}/ship/{round}"),
+            6 => format!("/media/{round}"),
+            7 => "/mcp".to_owned(),
+            8 => "/healthz".to_owned(),
+            9 => format!("/internal/v1/service{round}.Call"),
+            _ => format!("/products/{round}"),
+        };
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let request = app.http.request(method, format!("{}{path}", app.base()));
+        let request = request.header("host", format!("host{round}.example")).header("x-request-id", round.to_string());
+        request.body(format!("{{\"method\": \"tools/call\", \"params\": {{\"name\": \"tool{round}\"}}}}")).send().await
+    };
+    for round in 0..(8 * 11) {
+        send(round).await.unwrap();
+    }
+    let before = series(&app.metrics().await);
+    for rounds in (88..3_088).collect::<Vec<_>>().chunks(50) {
+        futures_util::future::join_all(rounds.iter().map(|round| send(*round))).await;
+    }
+    let after = series(&app.metrics().await);
+    let new: Vec<_> = after.difference(&before).filter(|series| series.starts_with("http_")).collect();
+    assert!(new.len() < 20, "{new:#?}");
+    assert!(after.len() < 1_200, "{} series", after.len());
+    let histograms = after.iter().filter(|series| series.contains("_bucket{") && series.contains("status=\"4"));
+    assert!(
+        histograms.clone().all(|series| series.contains("route=\"refused\"")),
+        "{:?}",
+        histograms.collect::<Vec<_>>()
+    );
+}
+
+#[actix_web::test]
+async fn metrics_tell_of_the_process_and_come_as_open_metrics() {
+    let app = Shop::open().await;
+    app.get("/api/products").send().await.expect(200);
+    let plain = page(&app.get("/metrics").send().await);
+    for name in ["cpu_seconds_total", "resident_memory_bytes", "open_fds", "max_fds", "start_time_seconds", "threads"] {
+        let value = plain.lines().find_map(|line| line.strip_prefix(&format!("process_{name} ")));
+        assert!(value.is_some_and(|value| value.parse::<f64>().unwrap() > 0.0), "{name}: {value:?}");
+    }
+    let kinds: Vec<_> = plain.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    for name in &kinds {
+        let help = plain.lines().find_map(|line| line.strip_prefix(&format!("# HELP {name} ")));
+        assert!(help.is_some_and(|help| help.contains(' ')), "{name}: {help:?}");
+    }
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;q=0.5,*/*;q=0.1";
+    let answer = app.get("/metrics").header("accept", accept).send().await;
+    let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!(answer.header("content-type"), Some(media));
+    let open = page(&answer);
+    assert!(open.ends_with("\n# EOF\n") && open.matches("# EOF").count() == 1, "{open}");
+    assert!(open.contains("# TYPE http_requests counter\n") && open.contains("http_requests_total{"), "{open}");
+    assert!(open.contains("# TYPE process_cpu_seconds counter\n"), "{open}");
+    assert!(open.contains(",le=\"1.0\"}") && open.contains(",le=\"+Inf\"}"), "{open}");
     app.shutdown().await;
 }
 
