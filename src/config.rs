@@ -13,6 +13,7 @@ mod consume;
 mod error;
 mod explain;
 mod fields;
+mod guessable;
 mod layers;
 pub mod lock;
 mod mail;

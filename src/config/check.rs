@@ -1,11 +1,12 @@
 //! The rules of single keys and between keys, such as what production requires.
 
 use garde::Validate;
+use secrecy::ExposeSecret;
 
 use super::{
     Config, Environment,
     error::{ConfigError, require},
-    nodes,
+    guessable, nodes,
     services::Service,
 };
 
@@ -41,6 +42,12 @@ fn production(config: &Config) -> Result<(), ConfigError> {
     let (pays, mails) = (serves(Service::Payment) || serves(Service::Web), serves(Service::Notification));
     let given = "must be given in production";
     require(config.jwt_secret.is_some(), "jwt_secret", format!("{given}, with 32 bytes or more"))?;
+    let weak = config.jwt_secret.as_ref().is_some_and(|secret| guessable::is_guessable(secret.expose_secret()));
+    let guessed = "is easy to guess, for it repeats itself or is made of common words, which production refuses; \
+        make one with: openssl rand -hex 32";
+    require(!weak, "jwt_secret", guessed)?;
+    let limits = "must be true in production, where nothing else bounds the attempts to guess a password";
+    require(config.rate_limit.enabled, "rate_limit.enabled", limits)?;
     let sandbox = format!("{given}, which refuses sandbox payments");
     require(!pays || razorpay.key_id.is_some(), "razorpay.key_id", sandbox)?;
     require(!pays || razorpay.key_secret.is_some(), "razorpay.key_secret", given)?;

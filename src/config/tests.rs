@@ -319,6 +319,41 @@ fn production_asks_each_process_for_what_it_uses() {
 }
 
 #[test]
+fn production_refuses_a_guessable_secret_and_switched_off_limits() {
+    let production = ("MICROBAZAAR_ENVIRONMENT", "production");
+    let url = ("MICROBAZAAR_HTTP__PUBLIC_URL", "https://shop.example");
+    for weak in ["a".repeat(64), "secret-".repeat(6), "my-super-secret-jwt-key-change-me".to_owned()] {
+        let message = some("auth", &[production, url, ("JWT_SECRET", &weak)]).unwrap_err();
+        assert!(message.starts_with("jwt_secret: is easy to guess") && !message.contains(&weak), "{message}");
+        assert!(message.ends_with("openssl rand -hex 32 (set by JWT_SECRET)"), "{message}");
+        assert!(some("auth", &[("JWT_SECRET", &weak)]).is_ok(), "in development it is taken");
+    }
+    let off = ("MICROBAZAAR_RATE_LIMIT__ENABLED", "false");
+    let message = some("auth", &[production, url, off]).unwrap_err();
+    assert!(message.starts_with("rate_limit.enabled: must be true in production"), "{message}");
+    assert!(some("auth", &[off]).is_ok());
+}
+
+#[test]
+fn operators_are_this_machine_and_private_networks_unless_they_are_named() {
+    let is_operator = |config: &Config, address: &str| {
+        config.http.operators.iter().any(|network| network.contains(address.parse().unwrap()))
+    };
+    let config = load([]).unwrap();
+    for address in ["127.0.0.1", "::1", "10.1.2.3", "172.31.0.1", "192.168.7.9", "fd12::1", "::ffff:10.0.0.1"] {
+        assert!(is_operator(&config, address), "{address}");
+    }
+    for address in ["203.0.113.9", "172.32.0.1", "2001:db8::1", "0.0.0.0", "8.8.8.8"] {
+        assert!(!is_operator(&config, address), "{address}");
+    }
+    let named = load([("MICROBAZAAR_HTTP__OPERATORS", "203.0.113.0/24, 2001:db8::/32")]).unwrap();
+    assert!(is_operator(&named, "203.0.113.9") && !is_operator(&named, "127.0.0.1"));
+    assert!(
+        refusal("MICROBAZAAR_HTTP__OPERATORS", "office").starts_with("http.operators: \"office\" is not an address")
+    );
+}
+
+#[test]
 fn nodes_of_one_shop_make_the_same_secrets_and_have_folders_of_their_own() {
     let (one, other) = (some("auth", &[]).unwrap(), some("inventory,auth", &[]).unwrap());
     let (made, again) = (one.secrets().unwrap(), other.secrets().unwrap());
