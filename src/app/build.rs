@@ -196,6 +196,7 @@ impl AppBuilder<'_> {
             },
             trusted_proxies: config.http.trusted_proxies.clone(),
             operators: config.http.operators.clone(),
+            image_origin: config.picture_host()?.and_then(|host| host.origin()),
             services: config.services.names(),
             web_shop: config.services.serve(Service::Web),
         };

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use reqwest::Url;
 use secrecy::SecretString;
 
 use super::{
@@ -27,6 +28,14 @@ pub struct ImageKitSettings {
 
 /// How long a call to ImageKit may take.
 const CALL_WITHIN: Duration = Duration::from_secs(20);
+
+impl ImageKitSettings {
+    /// The origin at which browsers find the pictures.
+    #[must_use]
+    pub fn origin(&self) -> Option<String> {
+        Url::parse(&self.url_endpoint).ok().map(|url| url.origin().ascii_serialization())
+    }
+}
 
 impl Config {
     /// The settings of ImageKit, if it is used.

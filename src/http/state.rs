@@ -9,7 +9,9 @@ use actix_web::{HttpRequest, web::Bytes};
 use prometheus::Registry;
 use utoipa::openapi::OpenApi;
 
-use super::{address, docs, error::ApiError, fallback::RouteTable, ops::ReadinessReport, rate::AuthLimits};
+use super::{
+    address, docs, error::ApiError, fallback::RouteTable, ops::ReadinessReport, pages::Policies, rate::AuthLimits,
+};
 use crate::{
     actors::tokens::{RevokedTokens, Tokens},
     config::{Network, Origins},
@@ -34,6 +36,8 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<Network>,
     /// Who sees metrics, documentation and the details of readiness in production.
     pub operators: Vec<Network>,
+    /// Where pictures come from besides this shop.
+    pub image_origin: Option<String>,
     /// The services that this process serves, for `GET /`.
     pub services: Vec<String>,
     /// Whether the web shop is among the services; it then answers at `/`.
@@ -52,6 +56,7 @@ impl Default for HttpSettings {
             origins: Origins::default(),
             trusted_proxies: vec![],
             operators: vec![],
+            image_origin: None,
             services: vec!["all".into()],
             web_shop: false,
         }
@@ -70,6 +75,7 @@ pub struct State {
     /// Limits on logging in and registering.
     pub auth_limits: AuthLimits,
     pub readiness: ReadinessSource,
+    pub(super) policies: Policies,
     /// The metrics, when they are recorded.
     pub metrics: Option<Registry>,
     describe: OnceLock<Box<dyn Fn() -> OpenApi + Send + Sync>>,
@@ -88,6 +94,7 @@ impl State {
     #[must_use]
     pub fn new(settings: HttpSettings, tokens: Tokens, auth_limits: AuthLimits) -> Self {
         Self {
+            policies: Policies::new(&settings),
             settings,
             tokens,
             dead_tokens: Arc::default(),

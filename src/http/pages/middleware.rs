@@ -12,17 +12,48 @@ use actix_web::{
 };
 
 use super::{context, error_page};
-use crate::http::{error::ApiError, fallback, middleware::has_credentials};
+use crate::http::{error::ApiError, fallback, middleware::has_credentials, state::HttpSettings};
 
-const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data: blob: https:; \
-    connect-src 'self' ws: wss:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+/// The Content-Security-Policy of pages. To browsers `'self'` means the sockets of this shop as well.
+pub struct Policies {
+    usual: HeaderValue,
+    /// Of the page that opens Razorpay's checkout.
+    pub(super) paying: HeaderValue,
+}
 
-/// The policy of the page that opens Razorpay's checkout.
-pub const PAYING_POLICY: &str = "default-src 'self'; script-src 'self' https://checkout.razorpay.com; \
-    style-src 'self' 'unsafe-inline'; img-src 'self' data: https:; \
-    connect-src 'self' ws: wss: https://api.razorpay.com https://lumberjack.razorpay.com; \
-    frame-src https://api.razorpay.com https://checkout.razorpay.com; object-src 'none'; base-uri 'self'; \
-    form-action 'self' https://api.razorpay.com; frame-ancestors 'none'";
+impl Policies {
+    /// The policies of a shop with these settings.
+    #[must_use]
+    pub fn new(settings: &HttpSettings) -> Self {
+        // `blob:` shows pictures before they are sent.
+        let own = ["'self'", "data:", "blob:"].into_iter().chain(settings.image_origin.as_deref());
+        let images = own.collect::<Vec<_>>().join(" ");
+        let policy = |images: &str, more: &str| {
+            let text = format!(
+                "default-src 'self'; img-src {images}; {more}; object-src 'none'; base-uri 'self'; \
+                 frame-ancestors 'none'"
+            );
+            HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("default-src 'self'"))
+        };
+        Self {
+            usual: policy(&images, "script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'self'"),
+            paying: policy(
+                &format!("{images} https://cdn.razorpay.com"),
+                "script-src 'self' https://checkout.razorpay.com; style-src 'self' 'unsafe-inline'; \
+                 connect-src 'self' https://api.razorpay.com https://lumberjack.razorpay.com \
+                 https://lumberjack-cx.razorpay.com; \
+                 frame-src https://api.razorpay.com https://checkout.razorpay.com; \
+                 form-action 'self' https://api.razorpay.com",
+            ),
+        }
+    }
+
+    /// The policy of most pages.
+    fn of(req: &HttpRequest) -> HeaderValue {
+        let policy = context::state(req).map(|state| state.policies.usual.clone());
+        policy.unwrap_or_else(|_| HeaderValue::from_static("default-src 'self'"))
+    }
+}
 
 const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
@@ -75,13 +106,16 @@ fn wants_error_page(req: &HttpRequest, error: &ApiError) -> bool {
 
 fn set_security_headers<B>(answer: &mut ServiceResponse<B>) {
     let personal = has_credentials(answer.request().headers());
+    let policy = Policies::of(answer.request());
     let headers = answer.headers_mut();
+    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
     let mut set = |name: HeaderName, value: &'static str| {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
     };
-    set(CONTENT_SECURITY_POLICY, POLICY);
     set(REFERRER_POLICY, "strict-origin-when-cross-origin");
     set(PERMISSIONS, "camera=(), microphone=(), geolocation=()");
     set(OPENER, "same-origin-allow-popups");
@@ -98,6 +132,35 @@ pub async fn not_found(req: &HttpRequest, error: &ApiError) -> Option<actix_web:
         return None;
     }
     let mut answer = error_page::answer(req, error).await;
-    answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    answer.headers_mut().insert(CONTENT_SECURITY_POLICY, Policies::of(req));
     Some(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_hosts_that_are_configured_are_allowed() {
+        let policies = Policies::new(&HttpSettings::default());
+        let directive = |policy: &HeaderValue, name: &str| {
+            let text = policy.to_str().unwrap().to_owned();
+            let found =
+                text.split("; ").find_map(|one| one.strip_prefix(name)).map(|sources| sources.trim().to_owned());
+            found.unwrap_or_else(|| panic!("no {name} in {text}"))
+        };
+        assert_eq!(directive(&policies.usual, "img-src"), "'self' data: blob:");
+        assert_eq!(directive(&policies.usual, "connect-src"), "'self'");
+        let image_origin = Some("https://ik.imagekit.io".to_owned());
+        let policies = Policies::new(&HttpSettings { image_origin, ..HttpSettings::default() });
+        assert_eq!(directive(&policies.usual, "img-src"), "'self' data: blob: https://ik.imagekit.io");
+        let paying = &policies.paying;
+        assert_eq!(directive(paying, "img-src"), "'self' data: blob: https://ik.imagekit.io https://cdn.razorpay.com");
+        assert_eq!(directive(paying, "script-src"), "'self' https://checkout.razorpay.com");
+        for (name, sources) in [("base-uri", "'self'"), ("object-src", "'none'"), ("frame-ancestors", "'none'")] {
+            assert_eq!(directive(paying, name), sources);
+        }
+        let connect = directive(paying, "connect-src");
+        assert!(connect.split(' ').skip(1).all(|host| host.ends_with(".razorpay.com")), "{connect}");
+    }
 }

@@ -44,6 +44,7 @@ use super::features::FEATURES;
 pub use self::{
     context::PageContext,
     form::{Form, FormRequest, Upload},
+    middleware::Policies,
     page::{Flash, Page},
 };
 

@@ -3,16 +3,10 @@
 //! **Invariant:** a payment counts only after the payment service has verified the gateway's signature, never because
 //! a page reports it.
 
-use actix_web::{
-    HttpResponse,
-    http::header::{CONTENT_SECURITY_POLICY, HeaderValue},
-    web::Path,
-};
+use actix_web::{HttpResponse, http::header::CONTENT_SECURITY_POLICY, web::Path};
 use askama::Template;
 
-use super::{
-    checkout::path_of, context::PageContext, form::FormRequest, format, middleware, page::Page, product::id_of,
-};
+use super::{checkout::path_of, context::PageContext, form::FormRequest, format, page::Page, product::id_of};
 use crate::{
     actors::order_saga::Party,
     actors::order_saga::calls::GetOrderFor,
@@ -91,9 +85,10 @@ pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpRe
         email: payment.contact.email,
         failed: payment.status == crate::domain::payment::PaymentStatus::Failed,
     };
+    let policy = context.state().policies.paying.clone();
     let mut answer = context.ok(&view)?;
     if !sandbox {
-        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(middleware::PAYING_POLICY));
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
     Ok(answer)
 }

@@ -28,6 +28,12 @@ async fn pages_are_protected_and_personal() {
         let page = browser.get(path).await;
         let policy = page.header("content-security-policy");
         assert!(policy.contains("default-src 'self'") && !policy.contains("unsafe"), "{path}: {policy}");
+        for part in ["connect-src 'self';", "object-src 'none'", "base-uri 'self'", "frame-ancestors 'none'"] {
+            assert!(policy.contains(part), "{path}: {policy}");
+        }
+        let anywhere = |source: &str| source.ends_with(':') && !matches!(source, "data:" | "blob:");
+        assert!(!policy.split([' ', ';']).any(|source| anywhere(source) || source.contains('*')), "{path}: {policy}");
+        assert!(!policy.contains("razorpay") && !policy.contains("://"), "{path}: {policy}");
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8", "{path}");
         assert!(page.header("cache-control").contains("private"), "{path}");
         page.lacks(" style=").lacks(" onclick=").lacks("<style").has("<main id=\"main\"").has("<h1");
