@@ -81,6 +81,88 @@ fn is_username_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)
 }
 
+/// User names in the name of the shop, its staff or its machines.
+const RESERVED: [&str; 52] = [
+    "abuse",
+    "accounts",
+    "admin",
+    "administrator",
+    "admins",
+    "aibuddy",
+    "anonymous",
+    "api",
+    "assistant",
+    "billing",
+    "buddy",
+    "contact",
+    "customercare",
+    "customerservice",
+    "everyone",
+    "helpdesk",
+    "hostmaster",
+    "info",
+    "legal",
+    "mailerdaemon",
+    "microbazaar",
+    "mod",
+    "moderation",
+    "moderator",
+    "moderators",
+    "noreply",
+    "null",
+    "official",
+    "operator",
+    "orders",
+    "owner",
+    "payments",
+    "postmaster",
+    "privacy",
+    "refunds",
+    "root",
+    "sales",
+    "security",
+    "service",
+    "staff",
+    "su",
+    "sudo",
+    "superadmin",
+    "superuser",
+    "support",
+    "sysadmin",
+    "system",
+    "team",
+    "undefined",
+    "webmaster",
+    "www",
+    "help",
+];
+/// Words that do not make another name of a reserved one: `the-support-team`.
+const BESIDE_RESERVED: [&str; 10] = ["account", "center", "desk", "my", "of", "online", "our", "real", "shop", "the"];
+
+/// Whether a new user may not choose `username`, because others would take it for the shop or its staff. Case,
+/// separators and digits that look like letters do not matter.
+#[must_use]
+pub fn is_reserved(username: &str) -> bool {
+    let is_one = |text: &str| RESERVED.iter().any(|name| shape(name) == text);
+    let words: Vec<String> = username.split(['_', '.', '-']).filter(|word| !word.is_empty()).map(shape).collect();
+    let is_beside = |word: &String| is_one(word) || BESIDE_RESERVED.iter().any(|name| shape(name) == *word);
+    is_one(&words.concat()) || (words.iter().any(|word| is_one(word)) && words.iter().all(is_beside))
+}
+
+/// How a user name looks at a glance.
+fn shape(text: &str) -> String {
+    let look = |c: char| match c.to_ascii_lowercase() {
+        '0' => 'o',
+        '1' | 'l' => 'i',
+        '3' => 'e',
+        '4' => 'a',
+        '5' => 's',
+        '7' => 't',
+        other => other,
+    };
+    text.chars().map(look).collect::<String>().replace("rn", "m").replace("vv", "w")
+}
+
 /// The normalised form of a user name. It has only ASCII letters, so no other text becomes equal to one.
 #[must_use]
 pub fn username_key(text: &str) -> String {
@@ -206,6 +288,60 @@ mod tests {
         assert_eq!(email_key(" Mike@example.com "), "mike@example.com");
         assert_ne!(username_key("mi\u{212A}e"), username_key("mike"));
         assert_eq!(login_key(" Mike "), "mike");
+    }
+
+    #[test]
+    fn names_of_the_shop_and_its_staff_are_reserved_however_they_are_written() {
+        for name in [
+            "admin",
+            "Admin",
+            "ADMIN",
+            "ad.min",
+            "_admin_",
+            "a-d-m-i-n",
+            "adm1n",
+            "4dmin",
+            "adrnin",
+            "support",
+            "Supp0rt",
+            "root",
+            "r00t",
+            "microbazaar",
+            "micro-bazaar",
+            "MicroBazaar.Support",
+            "m1crobazaar",
+            "support_team",
+            "the.real.admin",
+            "help-desk",
+            "no-reply",
+            "postmaster",
+            "AI-Buddy",
+            "5ecurity",
+            "moderator",
+        ] {
+            assert!(is_username(name) && is_reserved(name), "{name}");
+        }
+        for name in [
+            "asha",
+            "admiral",
+            "badminton",
+            "rooted",
+            "supportive",
+            "adminah",
+            "sys",
+            "modest",
+            "asha.support",
+            "lakeside-lamps",
+            "the-shop",
+            "user",
+            "seller",
+            "salesman",
+            "microbazaar-fan",
+            "su-lin",
+            "info42",
+        ] {
+            assert!(!is_reserved(name), "{name}");
+        }
     }
 
     #[test]

@@ -59,7 +59,12 @@ impl Writer {
 
     pub(super) async fn create(&self, new: NewUser) -> Result<User, Failure> {
         let chosen = new.username.is_some();
-        let username = new.username.unwrap_or_else(|| identity::username_from_email(&new.email, ""));
+        let username = new.username.unwrap_or_else(|| match identity::username_from_email(&new.email, "") {
+            derived if new.role != Role::Admin && identity::is_reserved(&derived) => {
+                identity::username_from_email("user", &hex::encode(rand::random::<[u8; 3]>()))
+            }
+            derived => derived,
+        });
         let now = Timestamp::now();
         let mut user = User {
             id: UserId::generate(),

@@ -179,6 +179,9 @@ impl Handles<Register> for Accounts {
         if !matches!(call.role, Role::User | Role::Seller) {
             return Err(invalid("role", "must be user or seller"));
         }
+        if call.username.as_deref().is_some_and(identity::is_reserved) {
+            return Err(invalid("username", "is reserved for the shop itself; choose another"));
+        }
         self.create(call).await
     }
 }

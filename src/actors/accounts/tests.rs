@@ -225,6 +225,25 @@ async fn derived_usernames_that_collide_get_a_suffix_and_chosen_ones_are_refused
 }
 
 #[actix_rt::test]
+async fn a_reserved_username_is_refused_and_never_derived() {
+    let world = world();
+    for name in ["admin", "Support", "r00t", "micro.bazaar"] {
+        let chosen = Register { username: Some(name.into()), ..jane("jane@x.io") };
+        let Err(CallError::Refused(AccountRefusal::Invalid { field, .. })) = world.accounts.ask(chosen).await else {
+            panic!("{name} is accepted")
+        };
+        assert_eq!(field, "username");
+    }
+    for email in ["admin@x.io", "support@x.io", "admin@y.io"] {
+        let user = world.accounts.ask(jane(email)).await.unwrap();
+        assert!(!identity::is_reserved(&user.username) && user.username.starts_with("user-"), "{}", user.username);
+    }
+    let admin =
+        CreateAdmin { email: "a@b.io".into(), username: Some("admin".into()), password: "correct horse".into() };
+    assert_eq!(world.accounts.ask(admin).await.unwrap().username, "admin", "the command line may use it");
+}
+
+#[actix_rt::test]
 async fn registration_refuses_admins_and_invalid_fields() {
     let world = world();
     let cases = [
