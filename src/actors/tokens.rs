@@ -1,6 +1,6 @@
 //! Tokens: JWTs signed with HS256, and the list of revoked ones.
 //!
-//! **Invariant:** no other algorithm is accepted, whatever a token's header says.
+//! **Invariant:** no other algorithm is accepted, whatever a token's header says, and no token for another audience.
 
 use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieDuration};
 use hmac::{Hmac, KeyInit, Mac};
@@ -29,6 +29,17 @@ const SERVICE_LIFETIME_SECONDS: i64 = 60;
 /// The largest clock difference between two nodes, in seconds.
 const LEEWAY_SECONDS: u64 = 5;
 
+/// Whom the tokens of this shop are for.
+const AUDIENCE: &str = "microbazaar";
+
+/// Whom a token is for (RFC 7519 §4.1.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
 /// The claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
@@ -40,6 +51,9 @@ pub struct Claims {
     /// When it expires, in seconds.
     pub exp: i64,
     pub jti: String,
+    /// Absent in tokens of earlier versions and of other programs that have the secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aud: Option<Audience>,
 }
 
 /// The token is not valid, or not valid any more.
@@ -63,7 +77,8 @@ impl Tokens {
         hs256::install();
         let mut validation = Validation::new(Algorithm::HS256);
         validation.leeway = LEEWAY_SECONDS;
-        validation.validate_aud = false;
+        // A token for other programs with this secret is refused; one for nobody in particular is accepted.
+        validation.set_audience(&[AUDIENCE]);
         let pages = Hmac::<Sha256>::new_from_slice(secret).ok().and_then(|mut key| {
             key.update(b"microbazaar pages");
             Hmac::new_from_slice(&key.finalize().into_bytes()).ok()
@@ -108,7 +123,8 @@ impl Tokens {
     fn sign(&self, id: String, role: Role, lifetime: i64, now: Timestamp) -> Result<(String, Claims), BadToken> {
         let iat = now.as_second();
         let jti = hex::encode(rand::random::<[u8; 16]>());
-        let claims = Claims { id, role, iat, exp: iat.saturating_add(lifetime), jti };
+        let aud = Some(Audience::One(AUDIENCE.to_owned()));
+        let claims = Claims { id, role, iat, exp: iat.saturating_add(lifetime), jti, aud };
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding);
         token.map(|token| (token, claims)).map_err(|_| BadToken)
     }

@@ -46,7 +46,8 @@ async fn only_own_unexpired_tokens_are_valid() {
     // Installs the signer that `jsonwebtoken::encode` below uses, too.
     let _tokens = Tokens::new(SECRET);
     let now = Timestamp::now().as_second();
-    let claims = Claims { id: UserId::generate().to_hex(), role: Role::User, iat: now, exp: now + 60, jti: "j".into() };
+    let id = UserId::generate().to_hex();
+    let claims = Claims { id, role: Role::User, iat: now, exp: now + 60, jti: "j".into(), aud: None };
     let sign = |claims: &Claims, secret: &[u8]| {
         jsonwebtoken::encode(&Header::default(), claims, &EncodingKey::from_secret(secret)).unwrap()
     };
@@ -89,6 +90,38 @@ fn a_token_that_is_nearly_right_is_wrong() {
     for token in [of_user, tokens.issue_service("order", now).unwrap()] {
         assert!(tokens.verify(&token).is_ok());
         let signature = token.rsplit_once('.').unwrap().1;
+#[test]
+fn an_audience_is_issued_and_checked_where_there_is_one() {
+    let (tokens, now) = (Tokens::new(SECRET), Timestamp::now());
+    let (token, claims) = tokens.issue(UserId::generate(), Role::User, now).unwrap();
+    let said = |token: &str| -> Value {
+        let said = token.split('.').nth(1).unwrap();
+        serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(said).unwrap()).unwrap()
+    };
+    assert_eq!(said(&token)["aud"], "microbazaar");
+    assert_eq!(said(&tokens.issue_service("order", now).unwrap())["aud"], "microbazaar");
+    assert_eq!(tokens.verify(&token), Ok(claims));
+    let with = |role: &str, aud: Option<Value>| {
+        let mut claims = json!({"id": UserId::generate().to_hex(), "role": role, "iat": 1, "jti": "j"});
+        claims["exp"] = json!(now.as_second() + 60);
+        if let Some(aud) = aud {
+            claims["aud"] = aud;
+        }
+        let token = jsonwebtoken::encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET)).unwrap();
+        tokens.verify(&token).is_ok()
+    };
+    for role in ["user", "seller", "admin", "service"] {
+        for own in [json!("microbazaar"), json!(["microbazaar"]), json!(["other", "microbazaar"]), Value::Null] {
+            assert!(with(role, Some(own.clone())), "{role} {own}");
+        }
+        assert!(with(role, None), "{role}: a token of an earlier version");
+        for other in [json!("other"), json!(["other"]), json!([]), json!(""), json!(5), json!({}), json!("MicroBazaar")]
+        {
+            assert!(!with(role, Some(other.clone())), "{role} {other}");
+        }
+    }
+}
+
         let said = &token[..token.len() - signature.len()];
         for nearly in altered(signature, BASE64_URL) {
             assert!(tokens.verify(&format!("{said}{nearly}")).is_err(), "{nearly}");
