@@ -14,7 +14,7 @@ use std::{
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::{AUTHORIZATION, COOKIE as COOKIE_HEADER},
+    http::header::{AUTHORIZATION, COOKIE as COOKIE_HEADER, HeaderName, HeaderValue},
 };
 
 use futures_util::future::{Either, LocalBoxFuture};
@@ -28,6 +28,11 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenSource {
     /// In `Authorization: Bearer`.
+/// Lets a browser forget what it keeps of this shop, at a logout.
+pub const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+/// The cache is not named: nothing about a user is in it, and clearing it takes browsers seconds.
+pub const CLEARED: HeaderValue = HeaderValue::from_static("\"cookies\", \"storage\"");
+
     Bearer,
     /// In the cookie, which browsers send automatically.
     Cookie,

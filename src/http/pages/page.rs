@@ -1,6 +1,6 @@
 //! The frame of every page: the data of `templates/layout.html`.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::assets;
 use crate::{
@@ -136,8 +136,16 @@ pub fn local(path: &str) -> &str {
     let fine = path.starts_with('/')
         && !path.starts_with("//")
         && path.len() <= 2_000
-        && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+        && !logs_out(path);
     if fine { path } else { "/" }
+}
+
+/// Whether the path may be one that logs out, by this or another way of writing it.
+fn logs_out(path: &str) -> bool {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    path.split(['/', '\\']).any(|segment| segment.trim().eq_ignore_ascii_case("logout"))
 }
 
 #[cfg(test)]
@@ -150,6 +158,22 @@ mod tests {
         for path in ["", "checkout", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "/ä"] {
             assert_eq!(local(path), "/", "{path}");
         }
+        for path in [
+            "/logout",
+            "/logout?x=1",
+            "/logout#x",
+            "/logout/",
+            "/api/auth/logout",
+            "/%6cogout",
+            "/LogOut",
+            "/x/../logout",
+            "/%2e%2e/logout",
+            "/./api/auth//logout",
+            "/api%2fauth%2flogout",
+        ] {
+            assert_eq!(local(path), "/", "{path}");
+        }
+        assert_eq!(local("/?q=logout"), "/?q=logout");
         assert_eq!(escape("/a?b=ä&c"), "/a%3Fb%3D%C3%A4%26c");
     }
 }

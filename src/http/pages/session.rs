@@ -23,7 +23,8 @@ use crate::{
         user::{FullName, Role, User},
     },
     http::{
-        auth::{AuthUser, TokenSource},
+        audit,
+        auth::{AuthUser, CLEAR_SITE_DATA, CLEARED, TokenSource},
         error::ApiError,
         features::FEATURES,
         query,
@@ -255,5 +256,7 @@ pub async fn logout(FormRequest { mut context, .. }: FormRequest) -> Result<Http
     context.set_cookie(tokens::removal_cookie(context.state().settings.production));
     context.forget_user();
     context.flash_message("You are logged out.");
-    Ok(context.redirect("/"))
+    let mut answer = context.redirect("/");
+    answer.headers_mut().insert(CLEAR_SITE_DATA, CLEARED);
+    Ok(answer)
 }

@@ -18,7 +18,8 @@ use crate::{
         user::{FullName, PostalAddress, Role, User},
     },
     http::{
-        auth::{AuthUser, MaybeUser},
+        audit,
+        auth::{AuthUser, CLEAR_SITE_DATA, CLEARED, MaybeUser, TokenSource, token_of},
         csrf,
         error::ApiError,
         extract::{Json, PathId},
@@ -247,14 +248,19 @@ pub async fn me(user: AuthUser, calls: Data<Calls>) -> Result<HttpResponse, ApiE
     Ok(HttpResponse::Ok().json(UserAnswer { user: UserView::from(&user) }))
 }
 
-async fn log_out(user: MaybeUser, state: &State, calls: &Calls) -> Result<HttpResponse, ApiError> {
+async fn log_out(req: &HttpRequest, user: MaybeUser, state: &State, calls: &Calls) -> Result<HttpResponse, ApiError> {
     if let Some(user) = user.0 {
         let expires_at = Timestamp::from_second(user.exp).unwrap_or(Timestamp::MAX);
         calls.ask(RevokeToken { jti: user.jti.clone(), expires_at }).await?;
         state.dead_tokens.revoke(&user.jti, user.exp, Timestamp::now()).await;
     }
-    let cookie = tokens::removal_cookie(state.settings.production);
-    Ok(HttpResponse::Ok().cookie(cookie).json(MessageAnswer { message: "Logged out".to_owned() }))
+    let mut answer = HttpResponse::Ok();
+    answer.cookie(tokens::removal_cookie(state.settings.production));
+    // A client with a Bearer token may run in a browser in which somebody else is logged in.
+    if matches!(token_of(req), Some((_, TokenSource::Cookie))) {
+        answer.insert_header((CLEAR_SITE_DATA, CLEARED));
+    }
+    Ok(answer.json(MessageAnswer { message: "Logged out".to_owned() }))
 }
 
 /// Revokes the token, if there is one.
@@ -272,7 +278,7 @@ pub async fn logout_by_get(
     calls: Data<Calls>,
 ) -> Result<HttpResponse, ApiError> {
     csrf::check_logout(&req)?;
-    log_out(user, &state, &calls).await
+    log_out(&req, user, &state, &calls).await
 }
 
 /// Revokes the token, if there is one.
@@ -289,10 +295,10 @@ pub async fn logout_by_post(
     state: Data<State>,
     calls: Data<Calls>,
 ) -> Result<HttpResponse, ApiError> {
-    if user.0.as_ref().is_some_and(|user| user.source == crate::http::auth::TokenSource::Cookie) {
+    if user.0.as_ref().is_some_and(|user| user.source == TokenSource::Cookie) {
         csrf::check(&req, &state.settings.origins)?;
     }
-    log_out(user, &state, &calls).await
+    log_out(&req, user, &state, &calls).await
 }
 
 /// Saves an address.

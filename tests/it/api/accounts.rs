@@ -257,7 +257,10 @@ async fn a_logout_ends_its_token_at_once_and_for_good() {
     assert!(answer.expect(200)["message"].is_string());
     let cookie = answer.header("set-cookie").unwrap();
     assert!(cookie.starts_with("token=;") && cookie.contains("Max-Age=0") && cookie.contains("Path=/"), "{cookie}");
-    app.get("/api/auth/logout").cookie(&third).send().await.expect(200);
+    assert_eq!(answer.header("clear-site-data"), None, "nothing of a browser is asked for by Bearer");
+    let answer = app.get("/api/auth/logout").cookie(&third).send().await;
+    answer.expect(200);
+    assert_eq!(answer.header("clear-site-data"), Some("\"cookies\", \"storage\""));
     for dead in [&asha.token, &third] {
         app.get("/api/auth/me").token(dead).send().await.expect(401);
         app.get("/api/cart").cookie(dead).send().await.expect(401);
