@@ -16,6 +16,9 @@ const LIMIT_MAX: u32 = 100;
 /// The largest skip that every store supports.
 const SKIP_MAX: u64 = 1_000_000_000_000;
 
+/// The longest `Link` header, in bytes: less than what proxies and clients take for a whole head.
+const LINKS_MAX: usize = 4_000;
+
 /// The paging parameters of a request.
 #[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -91,8 +94,11 @@ impl Paging {
     pub fn answer(&self, req: &HttpRequest, total: u64) -> HttpResponseBuilder {
         let mut response = HttpResponse::Ok();
         response.insert_header(("x-total-count", total));
-        // A path of any bytes fits into a header, but for those that no URL can have.
-        if let Ok(links) = HeaderValue::from_bytes(self.links(req, total).as_bytes()) {
+        // A path of any bytes fits into a header, but for those that no URL can have. Without room for a link there is none.
+        let links = self.links(req, total);
+        if !links.is_empty()
+            && let Ok(links) = HeaderValue::from_bytes(links.as_bytes())
+        {
             response.insert_header(("link", links));
         }
         response
@@ -118,8 +124,15 @@ impl Paging {
             links.push(("next", self.skip + limit));
         }
         links.push(("last", last));
-        let targets = links.into_iter().map(|(rel, skip)| format!("<{}>; rel=\"{rel}\"", self.target(req, skip)));
-        targets.collect::<Vec<_>>().join(", ")
+        let link = |(rel, skip)| (rel, format!("<{}>; rel=\"{rel}\"", self.target(req, skip)));
+        let mut links: Vec<(&str, String)> = links.into_iter().map(link).collect();
+        // Each repeats the query: where there is no room for all, those that clients follow stay.
+        for rel in ["last", "first", "prev", "next"] {
+            if links.iter().map(|(_, link)| link.len() + 2).sum::<usize>() > LINKS_MAX {
+                links.retain(|(name, _)| *name != rel);
+            }
+        }
+        links.into_iter().map(|(_, link)| link).collect::<Vec<_>>().join(", ")
     }
 
     /// The URI of the same request with another skip.

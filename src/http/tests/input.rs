@@ -129,6 +129,19 @@ async fn a_list_has_paging_headers() {
 }
 
 #[test]
+#[actix_web::test]
+async fn the_query_in_links_is_bounded_and_the_next_page_stays_to_the_last() {
+    for (length, rels) in [(10, 4), (900, 4), (1_200, 3), (1_800, 2), (3_500, 1), (5_000, 0), (20_000, 0)] {
+        let response =
+            call(TestRequest::get().uri(&format!("/things?skip=20&limit=20&x={}", "a".repeat(length)))).await;
+        assert_eq!((response.status().as_u16(), header(&response, "x-total-count")), (200, "45".into()));
+        let links = response.headers().get("link").map_or("", |links| links.to_str().unwrap()).to_owned();
+        assert!(links.len() <= 4_000, "{}", links.len());
+        assert_eq!(links.matches("rel=").count(), rels, "{length}");
+        assert_eq!(links.contains("rel=\"next\""), rels > 0, "{length}");
+    }
+}
+
 fn pages_are_counted() {
     let paging = Paging::try_from(paging::PagingParams { skip: None, page: Some(2), limit: Some(20) }).unwrap();
     let shown = json!(paging.pagination(41));
