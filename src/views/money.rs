@@ -117,6 +117,37 @@ impl de::Visitor<'_> for AmountVisitor {
     }
 }
 
+/// Takes numbers alone: what a program means by a text it should say.
+struct NumberVisitor;
+
+impl de::Visitor<'_> for NumberVisitor {
+    type Value = Amount;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        AmountVisitor.expecting(f)
+    }
+
+    fn visit_i64<E: de::Error>(self, whole: i64) -> Result<Amount, E> {
+        AmountVisitor.visit_i64(whole)
+    }
+
+    fn visit_u64<E: de::Error>(self, whole: u64) -> Result<Amount, E> {
+        AmountVisitor.visit_u64(whole)
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Amount, E> {
+        AmountVisitor.visit_f64(number)
+    }
+}
+
+/// Reads an amount of a request, which is a number. Queries and messages of other programs may have a text.
+///
+/// # Errors
+/// When it is no number, or not an amount.
+pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Amount, D::Error> {
+    from.deserialize_any(NumberVisitor)
+}
+
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(AmountVisitor)
@@ -164,6 +195,7 @@ impl From<MoneyView> for Money {
 #[schema(example = json!({"amount": 499.5, "currency": "INR"}))]
 pub struct MoneyInput {
     /// Major units.
+    #[serde(deserialize_with = "number")]
     pub amount: Amount,
     /// `INR` or `USD`.
     #[serde(default)]
@@ -239,6 +271,16 @@ mod tests {
             "18446744073709551615",
         ] {
             assert!(serde_json::from_str::<Amount>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn money_of_a_request_has_a_number() {
+        let read = |json: &str| serde_json::from_str::<MoneyInput>(json);
+        assert_eq!(read(r#"{"amount": 499.5}"#).unwrap().amount.minor(), 49_950);
+        assert_eq!(read(r#"{"amount": -3}"#).unwrap().amount.minor(), -300);
+        for amount in [r#""499.5""#, r#""""#, r#""5""#, "null", "true", "[5]", r#"{"amount": 5}"#, "0.001"] {
+            assert!(read(&format!(r#"{{"amount": {amount}}}"#)).is_err(), "{amount}");
         }
     }
 

@@ -26,7 +26,10 @@ use crate::{
         visible_text,
     },
     integrations::image::MAX_IMAGE_BYTES,
-    views::{money::Amount, words},
+    views::{
+        money::{self, Amount},
+        words,
+    },
 };
 
 /// How long a client may take to send a form.
@@ -51,6 +54,7 @@ pub struct ProductBody {
     #[schema(example = "Warm light, brass foot", max_length = 10_000)]
     pub description: Option<String>,
     /// Price in major units, at most two decimals, above zero.
+    #[serde(deserialize_with = "money::number")]
     #[garde(custom(above_zero))]
     #[schema(value_type = f64, example = 499.5)]
     pub price_amount: Amount,
@@ -211,6 +215,10 @@ fn value_of(name: &str, text: String) -> Result<Value, ApiError> {
         }
         let number: u32 = trimmed.parse().map_err(|_| ApiError::field(name, "must be a whole number, 0 or more"))?;
         return Ok(number.into());
+    }
+    if name == "priceAmount" {
+        let amount = Amount::parse(text.trim()).map_err(|error| ApiError::field(name, error.to_string()))?;
+        return serde_json::to_value(amount).map_err(|error| ApiError::field(name, error.to_string()));
     }
     if text.is_empty() && matches!(name, "priceCurrency" | "category" | "description") {
         return Ok(Value::Null);
