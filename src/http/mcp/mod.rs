@@ -31,6 +31,7 @@ use moka::sync::Cache;
 use rmcp::transport::{
     StreamableHttpServerConfig, StreamableHttpService, streamable_http_server::session::never::NeverSessionManager,
 };
+use serde_json::{Value, json};
 use tokio::{sync::Mutex, time::timeout};
 
 use self::{limit::CallLimit, server::Agent};
@@ -131,8 +132,13 @@ pub async fn post(
     }
     is_json(req.headers())?;
     let body = read_body(&req, &mut payload.0, BODY_MAX).await?;
-    if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
-        return Err(ApiError::Malformed(format!("the body is not valid JSON: {error}")));
+    match serde_json::from_slice(&body) {
+        Ok(message) => {
+            if let Some(answer) = refused_call(&message) {
+                return Ok(HttpResponse::Ok().json(answer));
+            }
+        }
+        Err(error) => return Err(ApiError::Malformed(format!("the body is not valid JSON: {error}"))),
     }
     let agent = mcp.agent(Shopper { id: user.id, role: user.role });
     // Created for each message: it contains the caller and no other state.
@@ -156,6 +162,23 @@ pub async fn post(
         Ok(answer) => answer.and_then(|(head, body)| response(&head, body)),
         Err(_) => Err(ApiError::unavailable("ai-buddy")),
     }
+}
+
+/// The protocol's error for a call of a tool without a name, or with arguments that are no object. rmcp takes such a
+/// message for one with an unknown method.
+fn refused_call(message: &Value) -> Option<Value> {
+    let id = message.get("id").filter(|id| id.is_string() || id.is_number())?;
+    if message.get("jsonrpc")? != "2.0" || message.get("method")? != "tools/call" {
+        return None;
+    }
+    let parameter = |name| message.pointer(name);
+    let problem = match (parameter("/params/name"), parameter("/params/arguments")) {
+        (Some(Value::String(_)), None | Some(Value::Null | Value::Object(_))) => return None,
+        (Some(Value::String(_)), Some(_)) => "arguments must be an object",
+        (None, _) => "name is required",
+        (Some(_), _) => "name must be a string",
+    };
+    Some(json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32602, "message": problem}}))
 }
 
 /// A body that the handler reads itself, after all other checks.

@@ -73,6 +73,25 @@ async fn an_invalid_message_is_refused_with_a_message() {
     let unknown =
         mcp(&app, &token).json(&message("tools/call", json!({ "name": "place_order" }))).send().await.expect(200);
     assert_eq!(unknown["error"]["code"], -32602, "{unknown}");
+    for params in [
+        json!({}),
+        json!({"arguments": {"query": "mug"}}),
+        json!({"name": null}),
+        json!({"name": 5}),
+        json!({"name": ["search_products"]}),
+        json!({"name": {"a": 1}, "arguments": {}}),
+        json!([]),
+        json!("search_products"),
+        Value::Null,
+        json!({"name": "search_products", "arguments": "mug"}),
+        json!({"name": "search_products", "arguments": ["mug"]}),
+    ] {
+        let answer = mcp(&app, &token).json(&message("tools/call", params.clone())).send().await.expect(200);
+        assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32602), &json!(7)), "{params}: {answer}");
+    }
+    let bare = json!({"jsonrpc": "2.0", "id": "a", "method": "tools/call"});
+    let answer = mcp(&app, &token).json(&bare).send().await.expect(200);
+    assert_eq!((&answer["error"]["code"], &answer["id"]), (&json!(-32602), &json!("a")), "{answer}");
     app.shutdown().await;
 }
 
