@@ -10,9 +10,10 @@ use std::{
     ops::Deref,
     sync::Arc,
 };
+    rc::Rc,
 
 use actix_web::{
-    FromRequest, HttpRequest,
+    FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     http::header::{AUTHORIZATION, COOKIE as COOKIE_HEADER, HeaderName, HeaderValue},
 };
@@ -25,9 +26,6 @@ use crate::{
     domain::{ids::UserId, user::Role},
 };
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenSource {
-    /// In `Authorization: Bearer`.
 /// Lets a browser forget what it keeps of this shop, at a logout.
 pub const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 /// The cache is not named: nothing about a user is in it, and clearing it takes browsers seconds.
@@ -35,6 +33,9 @@ pub const CLEARED: HeaderValue = HeaderValue::from_static("\"cookies\", \"storag
 
     Bearer,
     /// In the cookie, which browsers send automatically.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenSource {
+    /// In `Authorization: Bearer`.
     Cookie,
 }
 
@@ -130,19 +131,77 @@ fn claims(req: &HttpRequest) -> Result<(Claims, TokenSource, RevokedTokenCheck),
 }
 
 /// The caller, if `accept` accepts the claims.
-fn caller<T: 'static>(
-    req: &HttpRequest,
-    accept: impl FnOnce(Claims, TokenSource) -> Result<T, ApiError> + 'static,
-) -> Caller<T> {
-    match claims(req) {
-        Err(error) => Either::Left(ready(Err(error))),
-        Ok((claims, source, None)) => Either::Left(ready(accept(claims, source))),
-        Ok((claims, source, Some(dead))) => Either::Right(Box::pin(async move {
-            match dead.is_revoked_for(&claims.jti, claims.exp, &claims.id).await? {
-                true => Err(INVALID),
-                false => accept(claims, source),
-            }
-        })),
+fn caller<T: 'static>(req: &HttpRequest, accept: impl FnOnce(Claims, TokenSource) -> Result<T, ApiError>) -> Caller<T> {
+    let (claims, source, doubt) = match claims(req) {
+        Ok(known) => known,
+        Err(error) => return refused(req, error),
+    };
+    let lookup = Lookup { jti: claims.jti.clone(), exp: claims.exp, user: claims.id.clone() };
+    let role = claims.role;
+    let accepted = accept(claims, source);
+    if let Ok(user) = lookup.user.parse() {
+        audit::note(req, user, role, accepted.is_err());
+    }
+    let Some(dead) = doubt else {
+        return match accepted {
+            Ok(caller) => Either::Left(ready(Ok(caller))),
+            Err(error) => refused(req, error),
+        };
+    };
+    let checked = Rc::new(Cell::new(false));
+    req.extensions_mut().insert(Authorization {
+        checked: Rc::clone(&checked),
+        lookup: Some((Arc::clone(&dead), lookup.clone())),
+        refusal: accepted.as_ref().err().cloned(),
+    });
+    Either::Right(Box::pin(async move {
+        let revoked = lookup.revoked(&dead).await;
+        checked.set(true);
+        if revoked? { Err(INVALID) } else { accepted }
+    }))
+}
+
+fn refused<T>(req: &HttpRequest, error: ApiError) -> Caller<T> {
+    let refusal = Some(error.clone());
+    req.extensions_mut().insert(Authorization { checked: Rc::default(), lookup: None, refusal });
+    Either::Left(ready(Err(error)))
+}
+
+/// What is looked up about a token.
+#[derive(Clone)]
+struct Lookup {
+    jti: String,
+    exp: i64,
+    user: String,
+}
+
+impl Lookup {
+    async fn revoked(&self, dead: &RevokedTokens) -> Result<bool, ApiError> {
+        Ok(dead.is_revoked_for(&self.jti, self.exp, &self.user).await?)
+    }
+}
+
+/// The authorization of a request whose handler has not run.
+struct Authorization {
+    /// Whether its extractor came to its end.
+    checked: Rc<Cell<bool>>,
+    lookup: Option<(Arc<RevokedTokens>, Lookup)>,
+    /// Why the caller is refused even with a valid token.
+    refusal: Option<ApiError>,
+}
+
+/// Why the caller of a request is refused. The extractors of a handler run together, so that another one, of the body for
+/// example, may refuse a request before its caller is known; callers must not learn what a body lacks before that.
+pub(super) async fn refusal_of(req: &HttpRequest) -> Option<ApiError> {
+    let Authorization { checked, lookup, refusal } = req.extensions_mut().remove()?;
+    match lookup {
+        _ if checked.get() => None,
+        None => refusal,
+        Some((dead, lookup)) => match lookup.revoked(&dead).await {
+            Ok(false) => refusal,
+            Ok(true) => Some(INVALID),
+            Err(error) => Some(error),
+        },
     }
 }
 

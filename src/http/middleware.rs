@@ -124,7 +124,8 @@ where
             }
             let status = response.status();
             if status.is_client_error() || status.is_server_error() {
-                response = finish_error(response, trace);
+                let refusal = auth::refusal_of(response.request()).await;
+                response = finish_error(response, trace, refusal);
             } else if let Some(id) = request_id::of_client(response.request().headers()) {
                 let id = HeaderValue::from_str(id);
                 insert_id(&mut response, id.ok());
@@ -169,12 +170,17 @@ fn insert_id(response: &mut ServiceResponse, id: Option<HeaderValue>) {
     }
 }
 
-/// Gives an error the API's error body with the request's id, unless it has a body, and logs it.
-fn finish_error(response: ServiceResponse, trace: Trace) -> ServiceResponse {
+/// Gives an error the API's error body with the request's id, unless it has a body, and logs it. The refusal of its
+/// caller stands in place of another error.
+fn finish_error(response: ServiceResponse, trace: Trace, refusal: Option<ApiError>) -> ServiceResponse {
     let status = response.status();
     let client_id = request_id::of_client(response.request().headers()).map(str::to_owned);
     let error = match response.response().error() {
+    let own = |response: &ServiceResponse| response.response().error().and_then(|error| error.as_error().cloned());
+    let refusal = refusal.filter(|refusal| own(&response).as_ref() != Some(refusal));
+    let is_overruled = refusal.is_some();
         Some(error) => match error.as_error::<ApiError>() {
+        _ if is_overruled => refusal,
             Some(error) => Some(error.clone()),
             None => Some(ApiError::from_status(status, &error.to_string())),
         },
@@ -194,7 +200,7 @@ fn finish_error(response: ServiceResponse, trace: Trace) -> ServiceResponse {
     let is_ours = response.response().error().is_some_and(|error| error.as_error::<ApiError>().is_some());
     let wants_problem = accepts_problem(response.request().headers());
     let response = match (client_id, &known) {
-        (None, Some(_)) if is_ours && !wants_problem => response,
+        (None, Some(_)) if is_ours && !is_overruled && !wants_problem => response,
         (client_id, _) => {
             let id = client_id.or(known).unwrap_or_else(request_id::new);
             let new = if wants_problem { error.problem(&id) } else { error.response(&id) };

@@ -117,10 +117,16 @@ guarded!(admin, "/admin", AdminUser);
 guarded!(service, "/service", ServiceCaller);
 guarded!(maybe, "/maybe", MaybeUser);
 
+#[utoipa::path]
+#[post("/late")]
+async fn late(_body: Json<Thing>, _caller: AdminUser) -> impl Responder {
+    HttpResponse::Ok()
+}
+
 fn routes(register: &mut Register<'_>) {
     register.service(make).service(list).service(one).service(wish).service(fault);
     register.service(anyone).service(buyer).service(seller).service(seller_or_admin).service(admin).service(service);
-    register.service(maybe);
+    register.service(maybe).service(late);
 }
 
 fn state() -> Data<State> {

@@ -11,7 +11,7 @@ use microbazaar::{
     integrations::redis::Redis,
     store::AccountStore,
 };
-use test_support::{Client, Forward, SECRET, Settings};
+use test_support::{Call, Client, Forward, SECRET, Settings};
 
 use super::store::Counting;
 
@@ -60,6 +60,11 @@ impl Shop {
 }
 
 impl Node {
+    /// A change by this token.
+    pub fn post(&self, path: &str, token: &str) -> Call {
+        self.client.post(path).token(token)
+    }
+
     /// The token of a new user.
     pub async fn register(&self) -> String {
         self.client.user(&UserId::generate().to_string()).await.token

@@ -51,6 +51,30 @@ async fn a_logout_is_effective_on_every_node_at_once_without_the_store() {
 }
 
 #[actix_rt::test]
+async fn a_caller_is_refused_before_the_body_while_the_token_is_looked_up() {
+    let shop = Shop::open().await;
+    // Without Redis each token is looked up in the store, and other extractors are faster.
+    let node = shop.node(None);
+    let (buyer, revoked) = (node.register().await, node.register().await);
+    shop.shop.post("/api/auth/logout").token(&revoked).send().await.expect(200);
+    for (path, media, body) in [
+        ("/api/inventory/reserve", "application/json", "{"),
+        ("/api/inventory/reserve", "text/plain", "x"),
+        ("/api/inventory/commit", "application/json", "{\"orderId\": 5}"),
+        ("/api/webhooks", "application/json", "[]"),
+        ("/api/payments/none/refunds", "application/json", "{"),
+        ("/api/admin/products/none/approve", "application/json", "{"),
+    ] {
+        let sent = |token| node.post(path, token).raw(media, body).send();
+        assert_eq!(sent(&buyer).await.status, 403, "{path} {body}");
+        sent(&revoked).await.refused(401, "auth.invalid_token");
+        assert_eq!(sent("nonsense").await.status, 401, "{path} {body}");
+    }
+    assert_eq!(node.post("/api/cart/items", &buyer).raw("application/json", "{").send().await.status, 400);
+    shop.close(vec![node]).await;
+}
+
+#[actix_rt::test]
 async fn no_dead_token_becomes_valid_when_redis_restarts_empty() {
     let Some(mut server) = OwnServer::redis() else { return };
     let shop = Shop::open().await;
