@@ -3,14 +3,16 @@
 //! A token comes as `Authorization: Bearer` or in the cookie, and Bearer wins. A request that authenticates by cookie
 //! must pass the CSRF check before it changes anything.
 //!
-//! **Invariant:** a token that a logout ended is refused here, before any handler runs.
+//! **Invariant:** a token that a logout ended is refused here, before any handler runs, and a caller is refused before
+//! anything else of the request.
 
 use std::{
+    cell::Cell,
     future::{Ready, ready},
     ops::Deref,
+    rc::Rc,
     sync::Arc,
 };
-    rc::Rc,
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
@@ -20,7 +22,7 @@ use actix_web::{
 
 use futures_util::future::{Either, LocalBoxFuture};
 
-use super::{csrf, error::ApiError, state::State};
+use super::{audit, csrf, error::ApiError, state::State};
 use crate::{
     actors::tokens::{COOKIE, Claims, RevokedTokens, TokenStatus},
     domain::{ids::UserId, user::Role},
@@ -31,11 +33,11 @@ pub const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data
 /// The cache is not named: nothing about a user is in it, and clearing it takes browsers seconds.
 pub const CLEARED: HeaderValue = HeaderValue::from_static("\"cookies\", \"storage\"");
 
-    Bearer,
-    /// In the cookie, which browsers send automatically.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenSource {
     /// In `Authorization: Bearer`.
+    Bearer,
+    /// In the cookie, which browsers send automatically.
     Cookie,
 }
 
@@ -237,6 +239,7 @@ impl FromRequest for MaybeUser {
             let claims = state.tokens.verify(token).ok()?;
             let status = state.dead_tokens.status_of(&claims.jti, &claims.id);
             let user = user(claims, source).ok()?;
+            audit::note(req, user.id, user.role, false);
             (status != TokenStatus::Revoked).then(|| (user, status, Arc::clone(&state.dead_tokens)))
         };
         match found() {

@@ -30,7 +30,7 @@ use metrics::{Counter, Histogram, counter, histogram};
 use tracing::{Instrument, Span};
 
 use super::{
-    address, entity,
+    address, audit, auth, entity,
     error::{ApiError, PROBLEM_JSON},
     fallback, request_id,
     state::HttpSettings,
@@ -130,6 +130,7 @@ where
                 let id = HeaderValue::from_str(id);
                 insert_id(&mut response, id.ok());
             }
+            audit::staff(response.request(), response.status());
             finish_caching(&mut response, method);
             response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
             if over_tls {
@@ -175,12 +176,12 @@ fn insert_id(response: &mut ServiceResponse, id: Option<HeaderValue>) {
 fn finish_error(response: ServiceResponse, trace: Trace, refusal: Option<ApiError>) -> ServiceResponse {
     let status = response.status();
     let client_id = request_id::of_client(response.request().headers()).map(str::to_owned);
-    let error = match response.response().error() {
     let own = |response: &ServiceResponse| response.response().error().and_then(|error| error.as_error().cloned());
     let refusal = refusal.filter(|refusal| own(&response).as_ref() != Some(refusal));
     let is_overruled = refusal.is_some();
-        Some(error) => match error.as_error::<ApiError>() {
+    let error = match response.response().error() {
         _ if is_overruled => refusal,
+        Some(error) => match error.as_error::<ApiError>() {
             Some(error) => Some(error.clone()),
             None => Some(ApiError::from_status(status, &error.to_string())),
         },
@@ -207,9 +208,11 @@ fn finish_error(response: ServiceResponse, trace: Trace, refusal: Option<ApiErro
             replace(response, new)
         }
     };
-    if status.is_server_error() {
+    if response.status().is_server_error() {
         log(&response, &error, trace);
     }
+    let id = response.headers().get(request_id::HEADER).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    audit::refused(response.request(), &error, id);
     response
 }
 

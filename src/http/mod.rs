@@ -7,6 +7,7 @@
 //! **Invariant:** every error has the same body, and no input causes a 500, a hang or a panic.
 
 pub mod address;
+mod audit;
 pub mod auth;
 pub mod csrf;
 pub mod docs;

@@ -172,10 +172,11 @@ pub struct Stores {
 /// under `/admin/users` as well.
 fn log_shared_email(keeper: &User, other: &User) {
     tracing::warn!(
-        keeper.id = %keeper.id,
-        keeper.username = %keeper.username,
-        other.id = %other.id,
-        other.username = %other.username,
+        target: crate::telemetry::REPORT,
+        {
+            keeper.id = %keeper.id, keeper.username = %keeper.username,
+            other.id = %other.id, other.username = %other.username
+        },
         "two accounts have one e-mail address: the older keeps it, the other logs in by user name and is asked for another"
     );
 }

@@ -17,7 +17,7 @@ use super::{
     page::{self, Page, escape, sentence},
     saved_forms::SavedForm,
 };
-use crate::http::{error::ApiError, request_id};
+use crate::http::{audit, error::ApiError, request_id};
 
 #[derive(Template)]
 #[template(path = "shop/error.html")]
@@ -81,6 +81,7 @@ pub async fn answer(req: &HttpRequest, error: &ApiError) -> HttpResponse {
     if let ApiError::Internal(detail) = error {
         tracing::error!(request.id = id, path = req.path(), detail, "a page failed with an internal error");
     }
+    audit::refused(req, error, &id);
     let status = error.status_code();
     let page = ErrorPage {
         page: context.page(heading),

@@ -131,7 +131,9 @@ pub async fn login(req: HttpRequest, FormRequest { context, mut form }: FormRequ
     context.state().check_auth_rate(&req, Some(&login_key(&name))).await?;
     let name = if name.contains('@') { LoginName::Email(name) } else { LoginName::Username(name) };
     let password = SecretString::from(form.text("password"));
-    match context.calls.ask(LogIn { name, password }).await.map_err(ApiError::from) {
+    let logged_in = context.calls.ask(LogIn { name, password }).await.map_err(ApiError::from);
+    audit::login(&req, logged_in.as_ref().map(|user| user.id));
+    match logged_in {
         Ok(user) => begin(context, &user, &next, "Welcome back", false).await,
         Err(ApiError::Unauthorized { .. }) => {
             let problem = "The e-mail address or the password is not right.".to_owned();

@@ -231,7 +231,10 @@ pub async fn login(
         (None, None) => return Err(ApiError::field("email", "is required, or username is")),
     };
     state.check_auth_rate(&req, Some(&login_key(&account))).await?;
-    let user = calls.ask(LogIn { name, password: SecretString::from(body.password) }).await?;
+    let logged_in = calls.ask(LogIn { name, password: SecretString::from(body.password) }).await;
+    let logged_in = logged_in.map_err(ApiError::from);
+    audit::login(&req, logged_in.as_ref().map(|user| user.id));
+    let user = logged_in?;
     session(&state, &user, "Logged in", HttpResponse::Ok())
 }
 

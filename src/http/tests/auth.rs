@@ -1,3 +1,8 @@
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
+
 use actix_web::{
     cookie::Cookie,
     http::{Method, StatusCode},
@@ -5,11 +10,13 @@ use actix_web::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{EncodingKey, Header};
+use parking_lot::Mutex;
 use serde_json::json;
 use sha2::Sha384;
 
 use super::*;
 use crate::actors::tokens::{Claims, RevokedTokens, cookie, removal_cookie};
+use crate::http::audit;
 use test_support::{BASE64_URL, altered, altered_once};
 
 fn bearer(path: &str, token: &str) -> TestRequest {
@@ -84,13 +91,6 @@ async fn only_own_unexpired_tokens_are_valid() {
 }
 
 #[test]
-fn a_token_that_is_nearly_right_is_wrong() {
-    let (tokens, now) = (Tokens::new(SECRET), Timestamp::now());
-    let (of_user, _) = tokens.issue(UserId::generate(), Role::User, now).unwrap();
-    for token in [of_user, tokens.issue_service("order", now).unwrap()] {
-        assert!(tokens.verify(&token).is_ok());
-        let signature = token.rsplit_once('.').unwrap().1;
-#[test]
 fn an_audience_is_issued_and_checked_where_there_is_one() {
     let (tokens, now) = (Tokens::new(SECRET), Timestamp::now());
     let (token, claims) = tokens.issue(UserId::generate(), Role::User, now).unwrap();
@@ -122,6 +122,13 @@ fn an_audience_is_issued_and_checked_where_there_is_one() {
     }
 }
 
+#[test]
+fn a_token_that_is_nearly_right_is_wrong() {
+    let (tokens, now) = (Tokens::new(SECRET), Timestamp::now());
+    let (of_user, _) = tokens.issue(UserId::generate(), Role::User, now).unwrap();
+    for token in [of_user, tokens.issue_service("order", now).unwrap()] {
+        assert!(tokens.verify(&token).is_ok());
+        let signature = token.rsplit_once('.').unwrap().1;
         let said = &token[..token.len() - signature.len()];
         for nearly in altered(signature, BASE64_URL) {
             assert!(tokens.verify(&format!("{said}{nearly}")).is_err(), "{nearly}");
@@ -151,6 +158,67 @@ fn expired_dead_tokens_are_forgotten() {
     }
     assert!(dead.len() < 2_000 && !dead.is_empty());
     assert!(dead.contains("stored") && !dead.contains("other"));
+}
+
+#[actix_web::test]
+async fn the_caller_is_refused_before_the_body() {
+    let sent = |token: &str, body: &'static str| bearer("/late", token).set_payload(body);
+    for body in ["", "{", "[]", "{\"quantity\": \"x\"}"] {
+        assert_eq!(call(sent(&token(Role::User), body)).await.status(), StatusCode::FORBIDDEN, "{body}");
+        assert_eq!(call(sent("nonsense", body)).await.status(), StatusCode::UNAUTHORIZED, "{body}");
+        let status = call(sent(&token(Role::Admin), body)).await.status();
+        assert!([StatusCode::BAD_REQUEST, StatusCode::UNSUPPORTED_MEDIA_TYPE].contains(&status), "{body}: {status}");
+    }
+}
+
+/// Collects the lines of the log.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().extend_from_slice(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[actix_web::test]
+async fn logins_refusals_and_what_staff_does_are_logged_by_ids_alone() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let logged = tracing::subscriber::set_default(subscriber);
+    let user = UserId::generate();
+    let token_of = |role| Tokens::new(SECRET).issue(user, role, Timestamp::now()).unwrap().0;
+    let with_id = |request: TestRequest| request.insert_header(("x-request-id", "r-17"));
+    call(with_id(bearer("/admin?email=asha@example.com", &token_of(Role::User)))).await;
+    let foreign = TestRequest::post().uri("/any").insert_header(("sec-fetch-site", "cross-site"));
+    call(with_id(foreign.cookie(Cookie::new("token", token_of(Role::User))))).await;
+    call(with_id(bearer("/admin", &token_of(Role::Admin))).set_payload("asha@example.com")).await;
+    let req = with_id(TestRequest::post()).to_http_request();
+    audit::login(&req, Ok(user));
+    audit::login(&req, Err(&ApiError::Unauthorized { code: "auth.invalid_credentials", message: "x" }));
+    audit::refused(&req, &ApiError::TooManyRequests { retry_after: 1 }, "r-17");
+    drop(logged);
+    let lines = String::from_utf8(lines.0.lock().clone()).unwrap();
+    for (text, more) in [
+        ("a user was refused", vec![user.to_hex(), "auth.forbidden".into(), "/admin".into()]),
+        ("a request of another site was refused", vec!["/any".into()]),
+        ("a member of staff changed something", vec![user.to_hex(), "/admin".into(), "status=200".into()]),
+        ("a user logged in", vec![user.to_hex()]),
+        ("a login failed", vec!["auth.invalid_credentials".into()]),
+        ("too many requests were refused", vec![]),
+    ] {
+        let found: Vec<_> = lines.lines().filter(|line| line.contains(text)).collect();
+        let [line] = found.as_slice() else { panic!("{text}: {lines}") };
+        assert!(line.contains(" audit: ") && line.contains("r-17"), "{line}");
+        assert!(more.iter().all(|part| line.contains(part)), "{line}");
+    }
+    assert!(!lines.contains('@'), "{lines}");
 }
 
 #[test]
