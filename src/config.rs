@@ -68,6 +68,15 @@ pub enum Environment {
     Production,
 }
 
+/// What is asked of users who have not confirmed their e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum EmailVerification {
+    /// Nothing; no link is mailed at registration.
+    Off,
+    /// They are reminded.
+    Remind,
+}
+
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum LogFormat {

@@ -6,14 +6,18 @@ use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieDuration};
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 
 pub use self::{
-    revoked::{RevokedTokens, TokenStatus},
+    revoked::{RevokedTokens, TokenId, TokenStatus, follow},
     service::ServiceToken,
 };
 use super::checkout_link::CheckoutLink;
-use crate::domain::{Timestamp, ids::UserId, user::Role};
+use crate::domain::{
+    Timestamp,
+    ids::{EventId, UserId},
+    user::{Role, TokenPurpose, User},
+};
 
 mod hs256;
 mod redis_tokens;
@@ -104,12 +108,33 @@ impl Tokens {
         hex::encode(&mac.finalize().into_bytes()[..16])
     }
 
+    /// The token that is mailed for a request: the user's id and a code. Whoever has the shop's secret can derive it,
+    /// so that it need not be in an event.
+    #[must_use]
+    pub fn mailed(&self, purpose: TokenPurpose, user: UserId, request: EventId) -> String {
+        let purpose = match purpose {
+            TokenPurpose::ResetPassword => "reset password",
+            TokenPurpose::ConfirmEmail => "confirm email",
+        };
+        format!("{user}{}", self.mark(purpose, &format!("{user} {request}")))
+    }
+
     /// Issues a user's token for one day.
     ///
     /// # Errors
     /// [`BadToken`] when it cannot be signed, which no input causes.
     pub fn issue(&self, user: UserId, role: Role, now: Timestamp) -> Result<(String, Claims), BadToken> {
         self.sign(user.to_hex(), role, LIFETIME_SECONDS, now)
+    }
+
+    /// Issues the token of a user who was authenticated at `at`. It counts as issued then, so that it is not valid if
+    /// the user's tokens were ended since.
+    ///
+    /// # Errors
+    /// As [`Tokens::issue`].
+    pub fn issue_to(&self, user: &User, at: Timestamp) -> Result<(String, Claims), BadToken> {
+        let from = user.security.tokens_from.and_then(|from| Timestamp::from_second(from).ok());
+        self.issue(user.id, user.role, from.map_or(at, |from| from.max(at)))
     }
 
     /// Issues a token with which one service calls another, for one minute.
@@ -136,6 +161,18 @@ impl Tokens {
     pub fn verify(&self, token: &str) -> Result<Claims, BadToken> {
         jsonwebtoken::decode(token, &self.decoding, &self.validation).map(|data| data.claims).map_err(|_| BadToken)
     }
+}
+
+/// The user of a mailed token.
+#[must_use]
+pub fn user_of_mailed(token: &str) -> Option<UserId> {
+    token.get(..24).filter(|_| token.len() == 56)?.parse().ok()
+}
+
+/// The form in which a mailed token is stored.
+#[must_use]
+pub fn mailed_hash(token: &str) -> String {
+    hex::encode(Sha256::digest(token))
 }
 
 /// The cookie that sets a token in a browser.

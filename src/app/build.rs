@@ -15,7 +15,11 @@ use super::{
 };
 use crate::{
     actors::{
-        blocked_users::BlockedUsers, mail_sender::Mails, outbox::Outbox, tokens::RevokedTokens, webhook::Webhooks,
+        blocked_users::BlockedUsers,
+        mail_sender::Mails,
+        outbox::Outbox,
+        tokens::{self, RevokedTokens},
+        webhook::Webhooks,
     },
     config::{Config, DataDir, Environment, Origins, PublicUrl, Service},
     domain::Timestamp,
@@ -210,6 +214,9 @@ impl AppBuilder<'_> {
             None => RevokedTokens::load(dead.iter().map(|(jti, exp)| (jti.clone(), exp.as_second()))),
         });
         let dead_tokens = Arc::downgrade(&state.dead_tokens);
+        if stores.cluster.is_some() {
+            tokio::spawn(tokens::follow(dead_tokens.clone(), self.storage.stores().accounts));
+        }
         self.blocked.on_change(move |user, blocked| {
             if let Some(dead) = dead_tokens.upgrade() {
                 dead.block(&user.to_hex(), blocked);

@@ -10,10 +10,11 @@ use super::{App, Storage, demo};
 use crate::{
     actors::{
         accounts::{
-            self, Passwords,
+            self, AccountSettings, Passwords,
             calls::{AccountRefusal, CreateAdmin, PromoteToAdmin},
         },
         seller_dashboard,
+        tokens::Tokens,
     },
     app::password::Password,
     config::{Config, DataDir, LockError, Services},
@@ -59,7 +60,9 @@ fn ask_accounts<C: Call<Error = AccountRefusal>>(config: &Config, call: C) -> Re
         let (runtime, mut registry) = (Runtime::new(1), Registry::default());
         let passwords = Passwords::start(1).context("the password thread did not start")?;
         // It reads the current data, because a server may write as well.
-        accounts::start(&runtime, &mut registry, storage.stores().accounts, passwords, true);
+        let settings = AccountSettings { shared: true, confirms_email: false };
+        let tokens = Tokens::new(b"only a server mails links");
+        accounts::start(&runtime, &mut registry, storage.stores().accounts, passwords, tokens, settings);
         let done = Calls::local(registry).ask(call).await;
         runtime.shutdown(END_WITHIN).await;
         match done {

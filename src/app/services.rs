@@ -11,7 +11,7 @@ use secrecy::ExposeSecret;
 use super::{nodes, storage::Storage};
 use crate::{
     actors::{
-        accounts::{self, Passwords},
+        accounts::{self, AccountSettings, Passwords},
         admin,
         blocked_users::BlockedUsers,
         cart::{self, CartListener},
@@ -28,7 +28,7 @@ use crate::{
         webhook::{WebhookSettings, Webhooks},
     },
     bus::Consumer,
-    config::{Config, Consume, Environment, PublicUrl, Secrets, Service},
+    config::{Config, Consume, EmailVerification, Environment, PublicUrl, Secrets, Service},
     domain::order::Pricing,
     http::routes::Services,
     integrations::{
@@ -170,7 +170,7 @@ impl AppBuilder<'_> {
             let shop = ShopInfo { name: "microBazaar".to_owned(), base_url: self.public_url.clone() };
             let (mailer, sending) = super::mail::mailer(config, runtime, &stores, self.notifier)?;
             mails = sending;
-            let email = EmailChannel::new(calls.clone(), mailer, shop);
+            let email = EmailChannel::new(calls.clone(), mailer, shop, self.tokens());
             consumers.push(Arc::new(Notifications::start(runtime, Arc::new(email))));
             let telling = WebhookChannel::new(webhooks.clone());
             consumers.push(Arc::new(Notifications::start(runtime, Arc::new(telling))));
@@ -202,7 +202,11 @@ impl AppBuilder<'_> {
         if self.runs(Service::Auth) {
             let passwords = Passwords::start(self.config.passwords.hashers());
             let passwords = passwords.context("the password threads did not start")?;
-            accounts::start(self.runtime, registry, stores.accounts.clone(), passwords, stores.cluster.is_some());
+            let settings = AccountSettings {
+                shared: stores.cluster.is_some(),
+                confirms_email: self.config.email.verification != EmailVerification::Off,
+            };
+            accounts::start(self.runtime, registry, stores.accounts.clone(), passwords, self.tokens(), settings);
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use figment::value::Value;
 use serde::{Deserialize, Deserializer, de::Error};
 
 use super::{
-    Environment, LogFormat, Network,
+    EmailVerification, Environment, LogFormat, Network,
     error::quoted,
     public_url,
     values::{self, word},
@@ -23,6 +23,8 @@ pub(super) type LogLevel = &'static str;
 
 const ENVIRONMENTS: [(&str, Environment); 2] =
     [("development", Environment::Development), ("production", Environment::Production)];
+const VERIFICATIONS: [(&str, EmailVerification); 2] =
+    [("off", EmailVerification::Off), ("remind", EmailVerification::Remind)];
 const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -68,6 +70,7 @@ formats! {
     DatabasePrefix: String = values::database_prefix;
     KeyPrefix: String = values::key_prefix;
     LogLevelName: LogLevel = |text: &str| word(text, &LEVELS.map(|level| (level, level)));
+    VerificationName: EmailVerification = |text: &str| word(text, &VERIFICATIONS);
     LogFormatName: LogFormat = |text: &str| word(text, &FORMATS);
     EnvironmentName: Environment = |text: &str| word(text, &ENVIRONMENTS);
 }

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Consume, Environment, LogFormat, Network, Services,
+    Consume, EmailVerification, Environment, LogFormat, Network, Services,
     fields::*,
     rules::{at_most, between, mongo_address, rabbit_address, redis_address, signs_tokens},
 };
@@ -159,6 +159,7 @@ pub struct SmtpConfig {
 #[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
 pub struct EmailConfig {
     #[serde(deserialize_with = "one::<Sender, _>")] pub from: String,
+    #[serde(deserialize_with = "one::<VerificationName, _>")] pub verification: EmailVerification,
     #[serde(deserialize_with = "optional::<AddressOrPage, _>")] pub unsubscribe: Option<String>,
     #[serde(deserialize_with = "optional::<Any, _>")] pub user: Option<String>,
     #[serde(with = "hidden")] pub password: Option<SecretString>,

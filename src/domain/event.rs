@@ -35,12 +35,41 @@ pub struct UserSnapshot {
     pub created_at: Timestamp,
 }
 
+/// What a mail about an account's security is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NoticeKind {
+    /// A link to set a new password.
+    PasswordReset,
+    /// The password was changed.
+    PasswordChanged,
+    /// A link to confirm the e-mail address.
+    EmailConfirmation,
+    /// The address is to be changed; to the former one.
+    EmailChange,
+}
+
+/// Asks for a mail about an account's security. A link's token is derived from the request and never stands in here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountNotice {
+    pub kind: NoticeKind,
+    pub user: UserId,
+    /// Where the mail goes.
+    pub email: String,
+    /// The request whose token the link has, if there is a link.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<EventId>,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "data", rename_all = "camelCase")]
 pub enum Event {
     /// A user registered.
     UserCreated(UserSnapshot),
+    /// A user is to get a mail about the account's security.
+    AccountNotice(AccountNotice),
     /// A seller offers something new.
     ProductCreated {
         product: Product,
@@ -135,6 +164,12 @@ impl Event {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::UserCreated(_) => "USER_CREATED",
+            Self::AccountNotice(notice) => match notice.kind {
+                NoticeKind::PasswordReset => "PASSWORD_RESET_REQUESTED",
+                NoticeKind::PasswordChanged => "PASSWORD_CHANGED",
+                NoticeKind::EmailConfirmation => "EMAIL_CONFIRMATION_REQUESTED",
+                NoticeKind::EmailChange => "EMAIL_CHANGE_REQUESTED",
+            },
             Self::ProductCreated { .. } => "PRODUCT_CREATED",
             Self::ProductImportFinished { .. } => "PRODUCT_IMPORT_FINISHED",
             Self::ProductUpdated(_) => "PRODUCT_UPDATED",
@@ -176,6 +211,10 @@ impl Event {
     pub fn about(&self) -> About<'_> {
         match self {
             Self::UserCreated(user) => About::User(user),
+            Self::AccountNotice(AccountNotice { user, email, request, .. }) => {
+                let payload = json!({"id": user, "email": email, "requestId": request});
+                About::Other { collection: "users", id: user.to_hex(), payload }
+            }
             Self::ProductCreated { product, .. } | Self::ProductUpdated(product) => About::Product(product),
             Self::ProductDeleted { product, seller } => {
                 let payload = json!({"_id": product, "productId": product, "sellerId": seller});

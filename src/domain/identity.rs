@@ -6,7 +6,7 @@
 //!
 //! **Invariant:** all inputs that mean the same user have the same key, and different users have different keys.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashSet, sync::LazyLock};
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use secrecy::{ExposeSecret, SecretString};
@@ -208,6 +208,26 @@ pub fn opaque(password: &SecretString) -> SecretString {
 pub fn password_length(password: &str) -> usize {
     let counted = if is_nfc(password) { Cow::Borrowed(password) } else { Cow::Owned(password.nfc().collect()) };
     counted.chars().count()
+}
+
+/// Passwords of 8 characters or more that attackers try first, in small letters. From the list of 20,000 passwords that
+/// Django ships (BSD licence).
+const COMMON: &str = include_str!("common_passwords.txt");
+
+/// Why a new password is refused, if it is. `own` are the shop's and the user's names and addresses.
+#[must_use]
+pub fn password_problem<'a>(password: &str, own: impl IntoIterator<Item = &'a str>) -> Option<&'static str> {
+    static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| COMMON.lines().collect());
+    let small = password.to_lowercase();
+    let is_own = |name: &str| !name.is_empty() && small == name.to_lowercase();
+    match password_length(password) {
+        8..=128 if KNOWN.contains(small.as_str()) => Some("is one of the most common passwords; choose another"),
+        8..=128 if own.into_iter().any(|name| is_own(name.trim())) => {
+            Some("must not be a name or an e-mail address; choose another")
+        }
+        8..=128 => None,
+        _ => Some("must be 8 to 128 characters"),
+    }
 }
 
 /// The other forms that an older hash may be based on: as typed, and decomposed. Without duplicates; none for most

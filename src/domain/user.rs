@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Timestamp, identity,
-    ids::{AddressId, UserId},
+    ids::{AddressId, EventId, UserId},
 };
 
 /// What a user may do. Users cannot register as admins; the command line creates them.
@@ -96,6 +96,8 @@ pub struct User {
     /// logs in by user name, and is asked for another address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_taken_by: Option<UserId>,
+    #[serde(default, skip_serializing_if = "Security::is_default")]
+    pub security: Security,
     /// Up to [`ADDRESSES_MAX`].
     pub addresses: Vec<Address>,
     /// When registered.
@@ -104,6 +106,62 @@ pub struct User {
     pub updated_at: Timestamp,
     /// Counts writes; a write names the version it read.
     pub version: u64,
+}
+
+/// What protects an account besides its password.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Security {
+    /// Whether the user has shown that the e-mail address is theirs.
+    pub email_verified: bool,
+    /// The last requested reset of the password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_reset: Option<MailedToken>,
+    /// The last requested confirmation of an e-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_confirmation: Option<MailedToken>,
+    /// In seconds: tokens that were issued before are not valid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_from: Option<i64>,
+}
+
+impl Security {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a mailed token allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TokenPurpose {
+    ResetPassword,
+    ConfirmEmail,
+}
+
+/// A token that was mailed to a user. It is derived from `request` and the shop's secret, and only its hash is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MailedToken {
+    /// Names the request in events, which must not contain the token.
+    pub request: EventId,
+    /// SHA-256 of the token, in hexadecimal.
+    pub hash: String,
+    pub expires_at: Timestamp,
+    /// The address that it confirms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Whether it was used. A confirmation can be repeated, so it is kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub used: bool,
+}
+
+impl MailedToken {
+    /// Whether it is the token with this hash, and still valid at `now`.
+    #[must_use]
+    pub fn is_valid(&self, hash: &str, now: Timestamp) -> bool {
+        self.hash == hash && now < self.expires_at
+    }
 }
 
 /// How many addresses a user keeps at most.
@@ -121,6 +179,11 @@ pub enum UserError {
     /// The user has an e-mail address and keeps it.
     #[error("this account has its e-mail address")]
     EmailKept,
+    /// A mailed token is unknown, expired or used, or a later one replaced it.
+    #[error("this link is not valid any more; ask for a new one")]
+    TokenInvalid,
+    #[error("the password was changed at the same moment; log in again")]
+    PasswordChanged,
 }
 
 /// The key prefix of a user whose e-mail address belongs to another account; no address begins like this.
@@ -159,7 +222,56 @@ impl User {
             return Err(UserError::EmailKept);
         }
         email.clone_into(&mut self.email);
+        self.security.email_verified = false;
+        self.security.email_confirmation = None;
         Ok(())
+    }
+
+    /// Sets a new password with the token of a requested reset, which is then used up.
+    ///
+    /// # Errors
+    /// [`UserError::TokenInvalid`].
+    pub fn reset_password(&mut self, token: &str, password_hash: String, now: Timestamp) -> Result<(), UserError> {
+        let reset = self.security.password_reset.take();
+        reset.filter(|reset| reset.is_valid(token, now)).ok_or(UserError::TokenInvalid)?;
+        self.password_hash = password_hash;
+        // The token came by mail.
+        self.security.email_verified |= self.email_taken_by.is_none();
+        Ok(())
+    }
+
+    /// Confirms an e-mail address with a mailed token: the user's own, or one to change to. Returns whether the address
+    /// changed. A repetition changes nothing.
+    ///
+    /// # Errors
+    /// [`UserError::TokenInvalid`].
+    pub fn confirm_email(&mut self, token: &str, now: Timestamp) -> Result<bool, UserError> {
+        let confirmation = self.security.email_confirmation.as_mut();
+        let confirmation = confirmation.filter(|of| of.is_valid(token, now)).ok_or(UserError::TokenInvalid)?;
+        if std::mem::replace(&mut confirmation.used, true) {
+            return Ok(false);
+        }
+        let email = confirmation.email.clone().filter(|email| *email != self.email);
+        let Some(email) = email else {
+            self.security.email_verified |= self.email_taken_by.is_none();
+            return Ok(false);
+        };
+        self.security.email_verified = true;
+        self.email = email;
+        self.email_taken_by = None;
+        // A reset that was mailed to the former address ends with it.
+        self.security.password_reset = None;
+        Ok(true)
+    }
+
+    /// The address that a confirmation is to be mailed to: the one to change to, or the user's own if it is not
+    /// confirmed.
+    #[must_use]
+    pub fn unconfirmed_email(&self, now: Timestamp) -> Option<&str> {
+        let pending = self.security.email_confirmation.as_ref().filter(|of| !of.used && now < of.expires_at);
+        let pending = pending.and_then(|of| of.email.as_deref()).filter(|email| *email != self.email);
+        let own = (!self.security.email_verified && self.email_taken_by.is_none()).then_some(self.email.as_str());
+        pending.or(own)
     }
 
     /// Adds an address; the first is the default, and a new default replaces the old.
@@ -175,6 +287,21 @@ impl User {
             self.addresses.iter_mut().for_each(|address| address.is_default = false);
         }
         self.addresses.push(Address { id, postal, is_default });
+        Ok(())
+    }
+
+    /// Replaces an address; a new default replaces the old.
+    ///
+    /// # Errors
+    /// [`UserError::NoSuchAddress`].
+    pub fn update_address(&mut self, id: AddressId, postal: PostalAddress, is_default: bool) -> Result<(), UserError> {
+        let at = self.addresses.iter().position(|address| address.id == id).ok_or(UserError::NoSuchAddress)?;
+        if is_default {
+            self.addresses.iter_mut().for_each(|address| address.is_default = false);
+        }
+        let address = &mut self.addresses[at];
+        address.postal = postal;
+        address.is_default |= is_default;
         Ok(())
     }
 
@@ -237,6 +364,7 @@ mod tests {
             role: Role::User,
             password_hash: String::new(),
             email_taken_by: None,
+            security: Security::default(),
             addresses: vec![],
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

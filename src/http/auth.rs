@@ -24,7 +24,7 @@ use futures_util::future::{Either, LocalBoxFuture};
 
 use super::{audit, csrf, error::ApiError, state::State};
 use crate::{
-    actors::tokens::{COOKIE, Claims, RevokedTokens, TokenStatus},
+    actors::tokens::{COOKIE, Claims, RevokedTokens, TokenId, TokenStatus},
     domain::{ids::UserId, user::Role},
 };
 
@@ -47,6 +47,8 @@ pub struct AuthUser {
     pub id: UserId,
     pub role: Role,
     pub jti: String,
+    /// When the token was issued, in seconds.
+    pub iat: i64,
     /// When the token expires, in seconds.
     pub exp: i64,
     pub source: TokenSource,
@@ -120,7 +122,7 @@ fn claims(req: &HttpRequest) -> Result<(Claims, TokenSource, RevokedTokenCheck),
     let (token, source) = token_of(req).ok_or_else(ApiError::unauthorized)?;
     let state = state(req)?;
     let claims = state.tokens.verify(token).map_err(|_| INVALID)?;
-    let doubt = match state.dead_tokens.status_of(&claims.jti, &claims.id) {
+    let doubt = match state.dead_tokens.status_of(token_id(&claims)) {
         TokenStatus::Revoked => return Err(INVALID),
         // Services do not log out.
         TokenStatus::Unknown if claims.role != Role::Service => Some(Arc::clone(&state.dead_tokens)),
@@ -138,7 +140,8 @@ fn caller<T: 'static>(req: &HttpRequest, accept: impl FnOnce(Claims, TokenSource
         Ok(known) => known,
         Err(error) => return refused(req, error),
     };
-    let lookup = Lookup { jti: claims.jti.clone(), exp: claims.exp, user: claims.id.clone() };
+    let lookup =
+        Lookup { jti: claims.jti.clone(), iat: claims.iat, exp: claims.exp, user: claims.id.clone() };
     let role = claims.role;
     let accepted = accept(claims, source);
     if let Ok(user) = lookup.user.parse() {
@@ -173,13 +176,15 @@ fn refused<T>(req: &HttpRequest, error: ApiError) -> Caller<T> {
 #[derive(Clone)]
 struct Lookup {
     jti: String,
+    iat: i64,
     exp: i64,
     user: String,
 }
 
 impl Lookup {
     async fn revoked(&self, dead: &RevokedTokens) -> Result<bool, ApiError> {
-        Ok(dead.is_revoked_for(&self.jti, self.exp, &self.user).await?)
+        let Self { jti, iat, exp, user } = self;
+        Ok(dead.is_revoked(TokenId { jti, user, iat: *iat, exp: *exp }).await?)
     }
 }
 
@@ -207,12 +212,16 @@ pub(super) async fn refusal_of(req: &HttpRequest) -> Option<ApiError> {
     }
 }
 
+fn token_id(claims: &Claims) -> TokenId<'_> {
+    TokenId { jti: &claims.jti, user: &claims.id, iat: claims.iat, exp: claims.exp }
+}
+
 fn user(claims: Claims, source: TokenSource) -> Result<AuthUser, ApiError> {
     if claims.role == Role::Service {
         return Err(ApiError::forbidden());
     }
     let id = claims.id.parse().map_err(|_| ApiError::unauthorized())?;
-    Ok(AuthUser { id, role: claims.role, jti: claims.jti, exp: claims.exp, source })
+    Ok(AuthUser { id, role: claims.role, jti: claims.jti, iat: claims.iat, exp: claims.exp, source })
 }
 
 impl FromRequest for AuthUser {
@@ -237,14 +246,16 @@ impl FromRequest for MaybeUser {
             let (token, source) = token_of(req)?;
             let state = state(req).ok()?;
             let claims = state.tokens.verify(token).ok()?;
-            let status = state.dead_tokens.status_of(&claims.jti, &claims.id);
+            let status = state.dead_tokens.status_of(token_id(&claims));
             let user = user(claims, source).ok()?;
             audit::note(req, user.id, user.role, false);
             (status != TokenStatus::Revoked).then(|| (user, status, Arc::clone(&state.dead_tokens)))
         };
         match found() {
             Some((user, TokenStatus::Unknown, dead)) => Either::Right(Box::pin(async move {
-                let dead = dead.is_revoked_for(&user.jti, user.exp, &user.id.to_hex()).await?;
+                let id = user.id.to_hex();
+                let token = TokenId { jti: &user.jti, user: &id, iat: user.iat, exp: user.exp };
+                let dead = dead.is_revoked(token).await?;
                 Ok(Self((!dead).then_some(user)))
             })),
             found => Either::Left(ready(Ok(Self(found.map(|(user, ..)| user))))),

@@ -158,6 +158,15 @@ impl ApiError {
         Self::Unprocessable { code: "auth.bad_address", message, errors }
     }
 
+    /// Renames a field in the errors of fields.
+    #[must_use]
+    pub fn renamed(mut self, from: &str, to: &str) -> Self {
+        if let Self::Validation(errors) = &mut self {
+            errors.iter_mut().filter(|error| error.path == from).for_each(|error| to.clone_into(&mut error.path));
+        }
+        self
+    }
+
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {

@@ -19,6 +19,10 @@ impl From<UserError> for ApiError {
         match error {
             UserError::NoSuchAddress => Self::NotFound("address"),
             UserError::EmailKept => Self::conflict("auth.email_kept", error.to_string()),
+            UserError::TokenInvalid => {
+                Self::bad_request("auth.token_invalid", "this link is not valid any more; ask for a new one")
+            }
+            UserError::PasswordChanged => Self::conflict("auth.password_changed", error.to_string()),
             UserError::TooManyAddresses => Self::conflict("auth.too_many_addresses", error.to_string()),
         }
     }

@@ -26,6 +26,7 @@ impl From<AccountRefusal> for ApiError {
                 message: "this account is blocked; write to those who run the shop",
             },
             AccountRefusal::NoSuchUser => Self::unauthorized(),
+            AccountRefusal::WrongPassword => Self::bad_request("auth.wrong_password", "the password is wrong"),
             AccountRefusal::Invalid { field, problem } => Self::field(field, problem),
             AccountRefusal::Rule(error) => error.into(),
         }

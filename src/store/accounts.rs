@@ -24,6 +24,11 @@ pub const BLOCK_PREFIX: &str = "user:";
 /// Sorts after all of these keys.
 const BLOCKS_END: &str = "user;";
 
+/// The prefix of the keys of users all of whose earlier tokens were ended.
+pub const ENDED_PREFIX: &str = "before:";
+/// How long it is kept that a user's tokens were ended, in seconds: longer than tokens of any issuer are valid.
+const ENDED_KEPT: i64 = 400 * 24 * 60 * 60;
+
 /// How many dead tokens are deleted at once.
 const AT_ONCE: u32 = 500;
 /// How often the write of a token's end is retried after a conflict.
@@ -33,6 +38,24 @@ const TRIES: u32 = 3;
 #[must_use]
 pub fn block_key(user: &str) -> String {
     format!("{BLOCK_PREFIX}{user}")
+}
+
+/// The key of a user whose earlier tokens were ended, among the dead tokens.
+#[must_use]
+pub fn ended_key(user: &str) -> String {
+    format!("{ENDED_PREFIX}{user}")
+}
+
+/// From when on a user's tokens are valid, in seconds, by the expiry of that key in seconds.
+#[must_use]
+pub const fn ended_before(expires_at: i64) -> i64 {
+    expires_at.saturating_sub(ENDED_KEPT)
+}
+
+/// The expiry of that key in seconds.
+#[must_use]
+pub const fn ended_expiry(from: i64) -> i64 {
+    from.saturating_add(ENDED_KEPT)
 }
 
 /// The user of such a key.
@@ -158,6 +181,18 @@ impl AccountStore {
             }
         }
         Err(StoreError::Busy)
+    }
+
+    /// Ends all tokens of a user that were issued before `from`, in seconds.
+    pub async fn end_tokens(&self, user: UserId, from: i64) -> Result<(), StoreError> {
+        let kept_until = Timestamp::from_second(ended_expiry(from)).unwrap_or(Timestamp::MAX);
+        self.kill_token(&ended_key(&user.to_hex()), kept_until).await
+    }
+
+    /// From when on a user's tokens are valid, in seconds, if earlier ones were ended.
+    pub async fn tokens_from(&self, user: &str) -> Result<Option<i64>, StoreError> {
+        let ended = self.tokens.get(ended_key(user)).await?;
+        Ok(ended.map(|ended| ended_before(ended.expires_at.as_second())))
     }
 
     /// Deletes the record that the token with the id `jti` is dead.

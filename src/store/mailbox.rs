@@ -44,6 +44,9 @@ pub struct Mail {
     /// Whether it is an announcement, from which the recipient may unsubscribe.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub announcement: bool,
+    /// Whether it has a link that must not be stored longer than needed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub confidential: bool,
 }
 
 /// What became of a mail.
@@ -360,6 +363,10 @@ impl MailRecord {
             }
             MailOutcome::Failed(reason) => (MailState::Failed, Some(reason.clone()), None),
         };
+        if *outcome == MailOutcome::Sent && self.mail.confidential {
+            self.mail.text.clear();
+            self.mail.html.clear();
+        }
         self.attempts = self.attempts.saturating_add(1);
         self.changed_at = now;
     }

@@ -148,6 +148,9 @@ pub struct UserView {
     /// another address. Absent when not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub email_needed: bool,
+    /// Whether the user has confirmed the address by a mailed link; absent in events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
     /// User name.
     #[schema(example = "asha")]
     pub username: String,
@@ -177,6 +180,7 @@ impl From<&User> for UserView {
             id: user.id,
             email: user.email.clone(),
             email_needed: user.email_taken_by.is_some(),
+            email_verified: Some(user.security.email_verified),
             username: user.username.clone(),
             full_name: FullNameView::from(&user.full_name),
             role: user.role,
@@ -194,6 +198,7 @@ impl From<&UserSnapshot> for UserView {
             id: user.id,
             email: user.email.clone(),
             email_needed: false,
+            email_verified: None,
             username: user.username.clone(),
             full_name: FullNameView::from(&user.full_name),
             role: user.role,

@@ -13,14 +13,14 @@ use std::{sync::Arc, time::Duration};
 use growing_backoff::Backoff;
 use tokio::sync::Mutex;
 
-use super::{Failure, cache::Users, calls::AccountRefusal};
+use super::{Failure, cache::Users, calls::AccountRefusal, credentials::Requests};
 use crate::{
     domain::{
         Timestamp,
-        event::{Envelope, Event, UserSnapshot},
+        event::{AccountNotice, Envelope, Event, UserSnapshot},
         identity,
         ids::UserId,
-        user::{FullName, Role, User, UserError},
+        user::{FullName, Role, Security, User, UserError},
     },
     runtime::envelope,
     store::{AccountStore, StoreError, accounts::UserKey, document::SaveError},
@@ -41,6 +41,14 @@ pub(super) struct Writer {
     locks: [Mutex<()>; LOCKS],
 }
 
+/// What a change of a user causes besides.
+#[derive(Default)]
+pub(super) struct Effects {
+    pub(super) notices: Vec<AccountNotice>,
+    /// Whether all tokens of the user end.
+    pub(super) ends_tokens: bool,
+}
+
 /// A user to create, with valid fields.
 pub(super) struct NewUser {
     pub(super) email: String,
@@ -50,6 +58,8 @@ pub(super) struct NewUser {
     pub(super) role: Role,
     /// In PHC format.
     pub(super) password_hash: String,
+    /// Makes the token that confirms the e-mail address, if it is to be confirmed.
+    pub(super) requests: Option<Requests>,
 }
 
 impl Writer {
@@ -74,13 +84,19 @@ impl Writer {
             role: new.role,
             password_hash: new.password_hash,
             email_taken_by: None,
+            security: Security::default(),
             addresses: vec![],
             created_at: now,
             updated_at: now,
             version: 0,
         };
         for longest in PAUSES.pauses().take(TRIES) {
-            let events = [envelope(Event::UserCreated(snapshot(&user)), now)];
+            let mut events = vec![envelope(Event::UserCreated(snapshot(&user)), now)];
+            if let Some(requests) = &new.requests {
+                let (token, notice) = requests.confirmation(&user, user.email.clone(), now);
+                user.security.email_confirmation = Some(token);
+                events.push(envelope(Event::AccountNotice(notice), now));
+            }
             match self.write(&mut user, &events).await {
                 Err(SaveError::Duplicate(UserKey::Username)) if !chosen => {
                     let suffix = hex::encode(rand::random::<[u8; 3]>());
@@ -102,12 +118,31 @@ impl Writer {
         id: UserId,
         change: impl Fn(&mut User) -> Result<(), UserError>,
     ) -> Result<User, Failure> {
+        self.change_with(id, move |user, _| change(user).map(|()| Effects::default())).await
+    }
+
+    /// Changes a user at a time that `change` is told, with the effects that it returns. When tokens are ended, the
+    /// user's new ones are valid at once, see [`crate::actors::tokens::Tokens::issue_to`].
+    pub(super) async fn change_with(
+        &self,
+        id: UserId,
+        change: impl Fn(&mut User, Timestamp) -> Result<Effects, UserError>,
+    ) -> Result<User, Failure> {
         let _lock = self.locks[usize::from(id.bytes()[11]) % LOCKS].lock().await;
         for longest in PAUSES.pauses().take(TRIES) {
             let mut user = self.store.get(id).await?.ok_or(AccountRefusal::NoSuchUser)?;
-            change(&mut user)?;
-            user.updated_at = Timestamp::now();
-            match self.write(&mut user, &[]).await {
+            let now = Timestamp::now();
+            let Effects { notices, ends_tokens } = change(&mut user, now)?;
+            user.updated_at = now;
+            if ends_tokens {
+                let from = now.as_second().saturating_add(1).max(user.security.tokens_from.unwrap_or_default());
+                user.security.tokens_from = Some(from);
+                // First, so that a crash in between leaves no token valid that the change was to end.
+                self.store.end_tokens(id, from).await?;
+            }
+            let events: Vec<_> =
+                notices.into_iter().map(|notice| envelope(Event::AccountNotice(notice), now)).collect();
+            match self.write(&mut user, &events).await {
                 Err(SaveError::Store(StoreError::Conflict)) => {
                     tokio::time::sleep(longest.mul_f32(rand::random())).await;
                 }

@@ -16,7 +16,10 @@ use std::{
 
 use moka::{ops::compute::Op, sync::Cache};
 
-use crate::domain::{ids::UserId, user::User};
+use crate::domain::{
+    ids::UserId,
+    user::{MailedToken, Security, User},
+};
 
 /// The capacity in users or KiB.
 const CAPACITY: u64 = 10_000;
@@ -84,7 +87,12 @@ impl Users {
 
 /// The user without the password hash.
 pub(super) fn bare(user: User) -> User {
-    User { password_hash: String::new(), ..user }
+    let security = Security { password_reset: None, ..user.security };
+    let security = Security {
+        email_confirmation: security.email_confirmation.map(|of| MailedToken { hash: String::new(), ..of }),
+        ..security
+    };
+    User { password_hash: String::new(), security, ..user }
 }
 
 /// One for an ordinary user, plus one for each KiB.
@@ -116,6 +124,7 @@ mod tests {
             role: Role::User,
             password_hash: "secret".into(),
             email_taken_by: None,
+            security: Default::default(),
             addresses: vec![],
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

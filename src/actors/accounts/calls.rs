@@ -30,6 +30,9 @@ pub enum AccountRefusal {
     /// The password is right, but the user is blocked.
     #[error("this account is blocked")]
     Blocked,
+    /// The password with which a user is to confirm a change is wrong.
+    #[error("the password is wrong")]
+    WrongPassword,
     /// There is no user with this id.
     #[error("there is no such user")]
     NoSuchUser,
@@ -69,7 +72,7 @@ impl From<PasswordError> for CallError<AccountRefusal> {
 }
 
 /// Serializes a password, which happens only in a call to another process.
-fn password<S: Serializer>(password: &SecretString, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn password<S: Serializer>(password: &SecretString, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(password.expose_secret())
 }
 

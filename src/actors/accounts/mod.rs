@@ -10,26 +10,29 @@
 mod actor;
 mod cache;
 pub mod calls;
+pub mod credentials;
 pub mod passwords;
 mod sweeper;
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 pub use self::passwords::{PasswordError, Passwords, Verified};
 use self::{
-    actor::{NewUser, Writer},
+    actor::{Effects, NewUser, Writer},
     cache::{Users, bare},
     calls::{
         AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
         LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken,
     },
+    credentials::{Requests, check_password},
 };
 use crate::{
+    actors::tokens::Tokens,
     config::Service,
     domain::{
-        identity,
+        Timestamp, identity,
         ids::{AddressId, UserId},
         text,
         user::{FullName, Role, User, UserError},
@@ -43,6 +46,8 @@ use crate::{
 
 type Failure = CallError<AccountRefusal>;
 
+/// The shop's name, which must not be a password.
+const SHOP: &str = "microBazaar";
 /// The number of actors that write users.
 const WORKERS: usize = 2;
 /// Time limit for a read.
@@ -59,17 +64,34 @@ struct Accounts {
     store: AccountStore,
     users: Arc<Users>,
     passwords: Passwords,
-    /// Whether other nodes write users too; then users are not cached.
-    shared: bool,
+    requests: Requests,
+    settings: AccountSettings,
 }
 
-/// Starts the account service and registers its calls. `shared` tells whether other nodes write users too.
-pub fn start(runtime: &Runtime, registry: &mut Registry, store: AccountStore, passwords: Passwords, shared: bool) {
+/// How the account service works.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountSettings {
+    /// Whether other nodes write users too; then users are not cached.
+    pub shared: bool,
+    /// Whether registered users are mailed a link to confirm their address.
+    pub confirms_email: bool,
+}
+
+/// Starts the account service and registers its calls. `tokens` makes the tokens of mailed links.
+pub fn start(
+    runtime: &Runtime,
+    registry: &mut Registry,
+    store: AccountStore,
+    passwords: Passwords,
+    tokens: Tokens,
+    settings: AccountSettings,
+) {
     let users = Arc::new(Users::new());
     let writer = Arc::new(Writer::new(store.clone(), Arc::clone(&users)));
     let writers = Workers::start(runtime, "accounts", WORKERS, Limits::default(), writer);
     sweeper::start(runtime, store.clone());
-    let accounts = Arc::new(Accounts { writers, store, users, passwords, shared });
+    let accounts = Arc::new(Accounts { writers, store, users, passwords, requests: Requests(tokens), settings });
+    credentials::register(registry, &accounts);
     registry
         .serve::<Register>(&accounts)
         .serve::<CreateAdmin>(&accounts)
@@ -93,25 +115,12 @@ impl Accounts {
         if !identity::is_email(&email) {
             return Err(invalid("email", "must be an e-mail address"));
         }
-        if username.as_deref().is_some_and(|name| !identity::is_username(name)) {
-            return Err(invalid("username", "must be 3 to 32 letters, digits, dots, dashes or underscores"));
-        }
-        if username.as_deref().is_some_and(text::carries_page_address) {
-            return Err(invalid("username", text::NO_PAGE));
-        }
-        let full_name = FullName {
-            first_name: name("fullName.firstName", &full_name.first_name)?,
-            last_name: name("fullName.lastName", &full_name.last_name)?,
-        };
-        // Mails and pages show the names one after the other.
-        if text::carries_page_address(&format!("{} {}", full_name.first_name, full_name.last_name)) {
-            return Err(invalid("fullName.lastName", text::NO_PAGE));
-        }
-        if !(8..=128).contains(&identity::password_length(password.expose_secret())) {
-            return Err(invalid("password", "must be 8 to 128 characters"));
-        }
+        check_username(username.as_deref())?;
+        let full_name = check_full_name(full_name)?;
+        check_password(&password, &email, username.as_deref(), &full_name)?;
         let password_hash = self.passwords.hash(password).await?;
-        let new = NewUser { email, username, full_name, role, password_hash };
+        let requests = self.settings.confirms_email.then(|| self.requests.clone());
+        let new = NewUser { email, username, full_name, role, password_hash, requests };
         self.write(|writer| async move { writer.create(new).await }).await
     }
 
@@ -132,6 +141,15 @@ impl Accounts {
         change: impl Fn(&mut User) -> Result<(), UserError> + Send + 'static,
     ) -> Result<User, Failure> {
         self.write(move |writer| async move { writer.change(id, change).await }).await
+    }
+
+    /// As [`Accounts::change`], for changes with effects.
+    async fn change_with(
+        &self,
+        id: UserId,
+        change: impl Fn(&mut User, Timestamp) -> Result<Effects, UserError> + Send + 'static,
+    ) -> Result<User, Failure> {
+        self.write(move |writer| async move { writer.change_with(id, change).await }).await
     }
 
     /// Replaces a hash of a password form that is no longer used. If that fails, the old hash
@@ -155,7 +173,7 @@ impl Accounts {
 
     /// The user, from the cache where that is exact.
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        if !self.shared
+        if !self.settings.shared
             && let Some(user) = self.users.get(id)
         {
             return Ok(Some(user));
@@ -306,6 +324,29 @@ impl Handles<RevokeToken> for Accounts {
     async fn handle(&self, call: RevokeToken) -> Outcome<RevokeToken> {
         Ok(read(self.store.kill_token(&call.jti, call.expires_at)).await?)
     }
+}
+
+fn check_username(username: Option<&str>) -> Result<(), Failure> {
+    let Some(username) = username else { return Ok(()) };
+    if !identity::is_username(username) {
+        return Err(invalid("username", "must be 3 to 32 letters, digits, dots, dashes or underscores"));
+    }
+    if text::carries_page_address(username) {
+        return Err(invalid("username", text::NO_PAGE));
+    }
+    Ok(())
+}
+
+fn check_full_name(full_name: FullName) -> Result<FullName, Failure> {
+    let full_name = FullName {
+        first_name: name("fullName.firstName", &full_name.first_name)?,
+        last_name: name("fullName.lastName", &full_name.last_name)?,
+    };
+    // Mails and pages show the names one after the other.
+    if text::carries_page_address(&format!("{} {}", full_name.first_name, full_name.last_name)) {
+        return Err(invalid("fullName.lastName", text::NO_PAGE));
+    }
+    Ok(full_name)
 }
 
 /// The stored form of a name: without invisible characters at its ends.

@@ -164,7 +164,9 @@ fn world() -> World {
 
 fn node(runtime: &Runtime, store: &Arc<Fake>, passwords: &Passwords) -> Calls {
     let mut registry = Registry::default();
-    start(runtime, &mut registry, AccountStore::new(Arc::<Fake>::clone(store)), passwords.clone(), false);
+    let settings = AccountSettings { shared: false, confirms_email: true };
+    let tokens = Tokens::new(&[7; 32]);
+    start(runtime, &mut registry, AccountStore::new(Arc::<Fake>::clone(store)), passwords.clone(), tokens, settings);
     Calls::local(registry)
 }
 
@@ -208,7 +210,10 @@ async fn one_of_twenty_concurrent_registrations_of_an_email_succeeds() {
     let user = answers.into_iter().find_map(Result::ok).unwrap();
     assert!(user.password_hash.is_empty());
     let events = world.store.events.lock().clone();
-    let [Envelope { event: Event::UserCreated(created), .. }] = events.as_slice() else { panic!("{events:?}") };
+    let [Envelope { event: Event::UserCreated(created), .. }, confirmation] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(confirmation.event.name(), "EMAIL_CONFIRMATION_REQUESTED");
     assert_eq!((created.id, created.username.as_str()), (user.id, user.username.as_str()));
     assert_eq!(world.runtime.shutdown(Duration::from_secs(5)).await, 0);
 }

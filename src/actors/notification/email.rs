@@ -10,7 +10,7 @@ use super::{
     email_template::{self, EmailTemplate, Recipient},
 };
 use crate::{
-    actors::accounts::calls::GetContact,
+    actors::{accounts::calls::GetContact, tokens::Tokens},
     bus::{Delivery, HandleError},
     domain::{ids::UserId, queues, user::Contact},
     integrations::mail::{MailError, Mailer},
@@ -18,8 +18,12 @@ use crate::{
 };
 
 /// The queues whose deliveries become mails.
-const QUEUES: [&str; 12] = [
+const QUEUES: [&str; 16] = [
     queues::USER_CREATED_NOTIFICATION,
+    queues::PASSWORD_RESET_NOTIFICATION,
+    queues::PASSWORD_CHANGED_NOTIFICATION,
+    queues::EMAIL_CONFIRMATION_NOTIFICATION,
+    queues::EMAIL_CHANGE_NOTIFICATION,
     queues::PRODUCT_CREATED_NOTIFICATION,
     queues::PRODUCT_IMPORT_FINISHED_NOTIFICATION,
     queues::PAYMENT_INITIATED_NOTIFICATION,
@@ -38,13 +42,14 @@ pub struct EmailChannel {
     calls: Calls,
     mailer: Arc<dyn Mailer>,
     shop: ShopInfo,
+    tokens: Tokens,
 }
 
 impl EmailChannel {
-    /// Sends mails through `mailer`, and reads a buyer's address through `calls`.
+    /// Sends mails through `mailer`, and reads a buyer's address through `calls`. `tokens` makes the tokens of links.
     #[must_use]
-    pub fn new(calls: Calls, mailer: Arc<dyn Mailer>, shop: ShopInfo) -> Self {
-        Self { calls, mailer, shop }
+    pub fn new(calls: Calls, mailer: Arc<dyn Mailer>, shop: ShopInfo, tokens: Tokens) -> Self {
+        Self { calls, mailer, shop, tokens }
     }
 }
 
@@ -88,6 +93,7 @@ impl EmailChannel {
                 vec![recipient]
             }
         };
+        email_template.make_link(&self.shop, &self.tokens);
         for recipient in recipients {
             let mail = email_template.mail(&recipient, &self.shop, delivery.occurred_at)?;
             // An address gets one mail for an event, even if the delivery is repeated.

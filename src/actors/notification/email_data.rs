@@ -7,16 +7,16 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::email_template::{
-    DisputeData, EmailTemplate, ImportData, Line, OrderData, PaymentData, ProductData, Recipient, SaleData,
-    WelcomeData, address_line, name, one_line, plain,
+    DisputeData, EmailTemplate, ImportData, Line, LinkData, OrderData, PaymentData, ProductData, Recipient, SaleData,
+    SecurityData, WelcomeData, address_line, name, one_line, plain,
 };
 use crate::{
     actors::payload::{Loose, Number, Text, missing, read as payload},
     bus::{Delivery, HandleError},
     domain::{
-        ids::{OrderId, ProductId, UserId},
+        ids::{EventId, OrderId, ProductId, UserId},
         money::{Currency, Money},
-        user::PostalAddress,
+        user::{PostalAddress, TokenPurpose},
     },
     views::money::MoneyView,
 };
@@ -39,6 +39,13 @@ const OWN_REASONS: [&str; 4] = ["expired", "payment refused", "refunded", "selle
 #[serde(default)]
 struct Person {
     email: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Notice {
+    id: Text<UserId>,
+    request_id: Text<EventId>,
 }
 
 #[derive(Default, Deserialize)]
@@ -129,6 +136,14 @@ pub(super) fn read(delivery: &Delivery) -> Result<Vec<(To, EmailTemplate)>, Hand
     let to_email = || Ok::<_, HandleError>(To::Named(vec![recipient(payload(told)?)?]));
     let (to, email_template) = match event {
         "USER_CREATED" => (to_email()?, EmailTemplate::Welcome(WelcomeData)),
+        "PASSWORD_RESET_REQUESTED" => {
+            (to_email()?, EmailTemplate::PasswordReset(link(payload(told)?, TokenPurpose::ResetPassword)?))
+        }
+        "PASSWORD_CHANGED" => (to_email()?, EmailTemplate::PasswordChanged(SecurityData)),
+        "EMAIL_CONFIRMATION_REQUESTED" => {
+            (to_email()?, EmailTemplate::EmailConfirmation(link(payload(told)?, TokenPurpose::ConfirmEmail)?))
+        }
+        "EMAIL_CHANGE_REQUESTED" => (to_email()?, EmailTemplate::EmailChange(SecurityData)),
         "PRODUCT_IMPORT_FINISHED" => (to_email()?, EmailTemplate::ImportFinished(import(&payload(told)?))),
         "PRODUCT_CREATED" => {
             let product: Product = payload(told)?;
@@ -212,6 +227,11 @@ fn order_line(item: Item) -> Line {
         quantity: item.quantity.0.unwrap_or(1),
         tracking: item.tracking_number.as_deref().map(plain),
     }
+}
+
+fn link(notice: Notice, purpose: TokenPurpose) -> Result<LinkData, HandleError> {
+    let (user, request) = (notice.id.need("id")?, notice.request_id.need("requestId")?);
+    Ok(LinkData { purpose, user, request, url: String::new() })
 }
 
 fn recipient(person: Person) -> Result<Recipient, HandleError> {

@@ -15,12 +15,14 @@ use askama::Template;
 
 use super::ShopInfo;
 use crate::{
+    actors::tokens::Tokens,
     bus::HandleError,
     domain::{
         Timestamp,
         identity::is_email,
+        ids::{EventId, UserId},
         text::{carries_page_address, without_links, without_page_addresses},
-        user::Contact,
+        user::{Contact, TokenPurpose},
     },
     store::mailbox::Mail,
 };
@@ -58,6 +60,21 @@ impl Recipient {
 /// The data of a welcome mail: none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WelcomeData;
+
+/// The data of a mail about an account's security: none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecurityData;
+
+/// The data of a mail with a link that has a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkData {
+    pub purpose: TokenPurpose,
+    pub user: UserId,
+    /// The request from which the token is derived.
+    pub request: EventId,
+    /// The link; made when the mail is written.
+    pub url: String,
+}
 
 /// The data of a mail about a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,6 +176,14 @@ pub struct OrderData {
 pub enum EmailTemplate {
     /// To a newly registered user.
     Welcome(WelcomeData),
+    /// To a user who asked for a new password.
+    PasswordReset(LinkData),
+    /// To a user whose password was changed.
+    PasswordChanged(SecurityData),
+    /// To an address that is to be confirmed.
+    EmailConfirmation(LinkData),
+    /// To the address that is to be replaced.
+    EmailChange(SecurityData),
     /// To the seller.
     NewProduct(ProductData),
     /// To the seller, once for a whole file.
@@ -247,6 +272,10 @@ macro_rules! renders {
 
 renders! {
     welcome(WelcomeData): "mail/welcome.html", "mail/welcome.txt";
+    password_reset(LinkData): "mail/password_reset.html", "mail/password_reset.txt";
+    password_changed(SecurityData): "mail/password_changed.html", "mail/password_changed.txt";
+    email_confirmation(LinkData): "mail/email_confirmation.html", "mail/email_confirmation.txt";
+    email_change(SecurityData): "mail/email_change.html", "mail/email_change.txt";
     new_product(ProductData): "mail/new_product.html", "mail/new_product.txt";
     import_finished(ImportData): "mail/import_finished.html", "mail/import_finished.txt";
     payment_initiated(PaymentData): "mail/payment_initiated.html", "mail/payment_initiated.txt";
@@ -266,6 +295,10 @@ impl EmailTemplate {
     pub fn subject(&self, shop: &ShopInfo) -> String {
         one_line(&match self {
             Self::Welcome(_) => format!("Welcome to {}", shop.name),
+            Self::PasswordReset(_) => "Reset your password".to_owned(),
+            Self::PasswordChanged(_) => "Your password was changed".to_owned(),
+            Self::EmailConfirmation(_) => "Confirm your e-mail".to_owned(),
+            Self::EmailChange(_) => "Your e-mail is to be changed".to_owned(),
             Self::NewProduct(_) => "New product on sale".to_owned(),
             Self::ImportFinished(of) => format!("Import finished: {} new, {} changed", of.made, of.changed),
             Self::PaymentInitiated(of) => format!("Payment initiated for order {}", of.order),
@@ -280,6 +313,17 @@ impl EmailTemplate {
         })
     }
 
+    /// Makes the link of a mail that has one with a token.
+    pub fn make_link(&mut self, shop: &ShopInfo, tokens: &Tokens) {
+        let (Self::PasswordReset(of) | Self::EmailConfirmation(of)) = self else { return };
+        let page = match of.purpose {
+            TokenPurpose::ResetPassword => "reset",
+            TokenPurpose::ConfirmEmail => "verify",
+        };
+        let token = tokens.mailed(of.purpose, of.user, of.request);
+        of.url = format!("{}/{page}?token={token}", shop.base_url.trim_end_matches('/'));
+    }
+
     /// The mail to `recipient` about what happened at `at`.
     ///
     /// # Errors
@@ -287,6 +331,10 @@ impl EmailTemplate {
     pub fn mail(&self, recipient: &Recipient, shop: &ShopInfo, at: Timestamp) -> Result<Mail, HandleError> {
         let rendered = match self {
             Self::Welcome(of) => welcome(shop, of),
+            Self::PasswordReset(of) => password_reset(shop, of),
+            Self::PasswordChanged(of) => password_changed(shop, of),
+            Self::EmailConfirmation(of) => email_confirmation(shop, of),
+            Self::EmailChange(of) => email_change(shop, of),
             Self::NewProduct(of) => new_product(shop, of),
             Self::ImportFinished(of) => import_finished(shop, of),
             Self::PaymentInitiated(of) => payment_initiated(shop, of),
@@ -301,6 +349,15 @@ impl EmailTemplate {
         };
         let (html, text) = rendered.map_err(|error| HandleError::Unreadable(error.to_string()))?;
         let announcement = matches!(self, Self::NewProduct(_));
-        Ok(Mail { to: recipient.email.clone(), subject: self.subject(shop), text, html, at, announcement })
+        let confidential = matches!(self, Self::PasswordReset(_) | Self::EmailConfirmation(_));
+        Ok(Mail {
+            to: recipient.email.clone(),
+            subject: self.subject(shop),
+            text,
+            html,
+            at,
+            announcement,
+            confidential,
+        })
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    actors::accounts::calls::GetContact,
+    actors::{accounts::calls::GetContact, tokens::Tokens},
     domain::{
         Timestamp,
         ids::EventId,
@@ -72,8 +72,10 @@ fn start_with(mailbox: Arc<Mailbox>, mailer: Arc<dyn Mailer>) -> Fixture {
     let runtime = Runtime::new(1);
     let mut registry = Registry::default();
     registry.on(contact);
-    let notifications =
-        Notifications::start(&runtime, Arc::new(EmailChannel::new(Calls::local(registry), mailer, shop())));
+    let notifications = Notifications::start(
+        &runtime,
+        Arc::new(EmailChannel::new(Calls::local(registry), mailer, shop(), Tokens::new(&[7; 32]))),
+    );
     Fixture { runtime, mailbox, notifications }
 }
 
@@ -363,7 +365,7 @@ async fn a_store_or_peer_that_is_away_is_tried_again() {
 
     let mailer = Notifications::start(
         &fixture.runtime,
-        Arc::new(EmailChannel::new(Calls::default(), Arc::new(Refuses), shop())),
+        Arc::new(EmailChannel::new(Calls::default(), Arc::new(Refuses), shop(), Tokens::new(&[7; 32]))),
     );
     let batch = [(queues::ORDER_SHIPPED_NOTIFICATION, order()), (queues::PAYMENT_COMPLETED_NOTIFICATION, payment())];
     let answers = mailer.handle(batch.map(|(queue, payload)| delivery(queue, payload)).into()).await;

@@ -29,7 +29,10 @@ use tokio::{
 use crate::{
     domain::Timestamp,
     integrations::redis::{Redis, RedisError, Session},
-    store::{AccountStore, StoreError, accounts::block_key},
+    store::{
+        AccountStore, StoreError,
+        accounts::{ENDED_PREFIX, block_key, ended_before, ended_expiry, ended_key},
+    },
 };
 
 const SCRIPT: &str = include_str!("revoked.lua");
@@ -66,6 +69,13 @@ struct RedisCopy {
     /// The generation of the connection over which this node has synchronized; 0 for none.
     synced: AtomicU64,
     missing: Notify,
+}
+
+/// What the nodes know about a token and its user.
+pub(super) struct Found {
+    pub(super) revoked: bool,
+    /// From when on the user's tokens are valid, in seconds, if earlier ones were ended.
+    pub(super) tokens_from: Option<i64>,
 }
 
 /// Why the copy is not synchronized.
@@ -111,14 +121,23 @@ impl RedisRevocations {
         }
     }
 
-    pub(super) async fn is_revoked(&self, jti: &str) -> Result<bool, StoreError> {
+    /// Publishes the end of a user's tokens to the other nodes, as [`RedisRevocations::revoke`].
+    pub(super) async fn end_tokens(&self, user: &str, from: i64) {
+        self.revoke(&ended_key(user), ended_expiry(from)).await;
+    }
+
+    pub(super) async fn look_up(&self, jti: &str, user: &str) -> Result<Found, StoreError> {
         if let Some(copy) = &self.copy
-            && let Some(revoked) = copy.is_revoked(jti).await
+            && let Some(found) = copy.look_up(jti, user).await
         {
-            return Ok(revoked);
+            return Ok(found);
         }
         counter!("dead_token_store_reads_total").increment(1);
-        timeout(STORE_WITHIN.0, self.store.is_dead(jti)).await.unwrap_or(Err(StoreError::Deadline))
+        let both = async {
+            let (revoked, tokens_from) = tokio::try_join!(self.store.is_dead(jti), self.store.tokens_from(user))?;
+            Ok(Found { revoked, tokens_from })
+        };
+        timeout(STORE_WITHIN.0, both).await.unwrap_or(Err(StoreError::Deadline))
     }
 
     /// Whether a user is blocked, with a cache of at most [`BLOCKED_FOR`].
@@ -169,21 +188,24 @@ impl RedisRevocations {
 }
 
 impl RedisCopy {
-    /// Whether a token is revoked, if the copy can answer that.
-    async fn is_revoked(&self, jti: &str) -> Option<bool> {
+    /// What is known about a token and its user, if the copy can answer that.
+    async fn look_up(&self, jti: &str, user: &str) -> Option<Found> {
         let session = self.redis.session().ok()?;
+        let members = [member(jti), member(&ended_key(user)), COMPLETE.to_owned()];
         let mut commands = redis::pipe();
         // Freshness is read first: everything that a fresh copy contains is there when it is read next.
-        commands.cmd("EXISTS").arg(&self.fresh).cmd("ZMSCORE").arg(&self.set).arg(member(jti)).arg(COMPLETE);
-        let (fresh, (revoked, complete)): (bool, (Option<f64>, Option<f64>)) = session.send(&commands).await.ok()?;
+        commands.cmd("EXISTS").arg(&self.fresh).cmd("ZMSCORE").arg(&self.set).arg(&members);
+        type Scores = (Option<f64>, Option<f64>, Option<f64>);
+        let (fresh, (revoked, ended, complete)): (bool, Scores) = session.send(&commands).await.ok()?;
+        let tokens_from = ended.map(|expiry| ended_before(whole_seconds(expiry)));
         if revoked.is_some() {
-            return Some(true);
+            return Some(Found { revoked: true, tokens_from });
         }
         if complete.is_none() {
             self.missing.notify_one();
         }
         let synced = self.synced.load(Ordering::SeqCst) == session.generation();
-        (fresh && complete.is_some() && synced).then_some(false)
+        (fresh && complete.is_some() && synced).then_some(Found { revoked: false, tokens_from })
     }
 
     async fn add(
@@ -202,7 +224,9 @@ impl RedisCopy {
             let command = commands.cmd("EVAL").arg(SCRIPT).arg(2).arg(&self.set).arg(&self.fresh);
             command.arg(mark).arg(complete).arg(fresh_until);
             for (jti, end) in some {
-                command.arg(member(jti)).arg(end.as_second().saturating_add(1));
+                // A token expires within the second; the end of a user's tokens is a whole second.
+                let rounded = i64::from(!jti.starts_with(ENDED_PREFIX));
+                command.arg(member(jti)).arg(end.as_second().saturating_add(rounded));
             }
             let (kept,): (bool,) = session.send(&commands).await?;
             if !kept {

@@ -7,7 +7,8 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
 };
 
 use parking_lot::{Mutex, RwLock};
@@ -16,8 +17,23 @@ use super::redis_tokens::RedisRevocations;
 use crate::{
     domain::Timestamp,
     integrations::redis::Redis,
-    store::{AccountStore, StoreError, accounts::BLOCK_PREFIX},
+    store::{
+        AccountStore, StoreError,
+        accounts::{BLOCK_PREFIX, ENDED_PREFIX, ended_before},
+    },
 };
+
+/// What identifies a token to the list.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenId<'a> {
+    pub jti: &'a str,
+    /// The user's id, in hexadecimal.
+    pub user: &'a str,
+    /// When it was issued, in seconds.
+    pub iat: i64,
+    /// When it expires, in seconds.
+    pub exp: i64,
+}
 
 /// What this node knows about a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +51,15 @@ pub struct RevokedTokens {
     ends: RwLock<HashMap<String, i64>>,
     /// The users whom this node knows to be blocked; their tokens are not accepted.
     blocked: RwLock<HashSet<String>>,
+    /// The users whose tokens were ended, and from when on new ones are valid, in seconds.
+    from: RwLock<HashMap<String, i64>>,
     purge_at: Mutex<usize>,
     shared: Option<Arc<RedisRevocations>>,
     on_revoked: OnceLock<Listener>,
-    on_blocked: OnceLock<Listener>,
+    on_user_revoked: OnceLock<Listener>,
 }
 
-/// Called with the id of a revoked token or of a blocked user.
+/// Called with the id of a revoked token, or of a user whose tokens are not accepted any more.
 type Listener = Box<dyn Fn(&str) + Send + Sync>;
 
 /// From how many entries on expired ones are removed.
@@ -52,10 +70,11 @@ impl Default for RevokedTokens {
         Self {
             ends: RwLock::default(),
             blocked: RwLock::default(),
+            from: RwLock::default(),
             purge_at: Mutex::new(PURGE_FROM),
             shared: None,
             on_revoked: OnceLock::new(),
-            on_blocked: OnceLock::new(),
+            on_user_revoked: OnceLock::new(),
         }
     }
 }
@@ -64,15 +83,24 @@ impl RevokedTokens {
     /// For a process that does not share its store. `stored` are the stored token ids, each with its expiry in seconds.
     #[must_use]
     pub fn load(stored: impl IntoIterator<Item = (String, i64)>) -> Self {
-        let (mut ends, mut blocked) = (HashMap::new(), HashSet::new());
+        let (mut ends, mut blocked, mut from) = (HashMap::new(), HashSet::new(), HashMap::new());
         for (jti, exp) in stored {
-            match jti.strip_prefix(BLOCK_PREFIX) {
-                Some(user) => drop(blocked.insert(user.to_owned())),
-                None => drop(ends.insert(jti, exp)),
+            if let Some(user) = jti.strip_prefix(BLOCK_PREFIX) {
+                blocked.insert(user.to_owned());
+            } else if let Some(user) = jti.strip_prefix(ENDED_PREFIX) {
+                from.insert(user.to_owned(), ended_before(exp));
+            } else {
+                ends.insert(jti, exp);
             }
         }
         let purge_at = Mutex::new(PURGE_FROM.max(ends.len().saturating_mul(2)));
-        Self { ends: RwLock::new(ends), blocked: RwLock::new(blocked), purge_at, ..Self::default() }
+        Self {
+            ends: RwLock::new(ends),
+            blocked: RwLock::new(blocked),
+            from: RwLock::new(from),
+            purge_at,
+            ..Self::default()
+        }
     }
 
     /// For a node that shares its store with others. Must be called within a
@@ -105,9 +133,10 @@ impl RevokedTokens {
         let _first_stays = self.on_revoked.set(Box::new(listener));
     }
 
-    /// Calls `listener` with each user who becomes blocked on this node. Only the first listener is used.
-    pub fn on_blocked(&self, listener: impl Fn(&str) + Send + Sync + 'static) {
-        let _first_stays = self.on_blocked.set(Box::new(listener));
+    /// Calls `listener` with each user who becomes blocked on this node, or whose tokens are ended. Only the first
+    /// listener is used.
+    pub fn on_user_revoked(&self, listener: impl Fn(&str) + Send + Sync + 'static) {
+        let _first_stays = self.on_user_revoked.set(Box::new(listener));
     }
 
     /// Revokes a token on every node; the store must have it as revoked already. When this returns,
@@ -129,25 +158,20 @@ impl RevokedTokens {
         }
     }
 
-    /// Whether any node has revoked a token.
-    ///
-    /// # Errors
-    /// When neither Redis nor the store can be read.
-    pub async fn is_revoked(&self, jti: &str, exp: i64) -> Result<bool, StoreError> {
-        let Some(shared) = self.shared.as_ref().filter(|_| !self.contains(jti)) else {
-            return Ok(self.contains(jti));
-        };
-        let revoked = shared.is_revoked(jti).await?;
-        if revoked {
-            self.insert(jti, exp, Timestamp::now());
-        }
-        Ok(revoked)
-    }
-
     /// What this node knows about a token, whose user may be blocked.
     #[must_use]
-    pub fn status_of(&self, jti: &str, user: &str) -> TokenStatus {
-        if self.blocks(user) { TokenStatus::Revoked } else { self.status(jti) }
+    pub fn status_of(&self, token: TokenId<'_>) -> TokenStatus {
+        if self.refuses(token) { TokenStatus::Revoked } else { self.status(token.jti) }
+    }
+
+    /// Whether this node knows that a token is revoked, its user is blocked, or the user's tokens were ended.
+    #[must_use]
+    pub fn refuses(&self, token: TokenId<'_>) -> bool {
+        let is_ended = || {
+            let from = self.from.read();
+            !from.is_empty() && from.get(token.user).is_some_and(|from| token.iat < *from)
+        };
+        self.contains(token.jti) || self.blocks(token.user) || is_ended()
     }
 
     /// Whether this node knows that a user is blocked.
@@ -157,18 +181,45 @@ impl RevokedTokens {
         !blocked.is_empty() && blocked.contains(user)
     }
 
-    /// Whether any node has revoked a token or blocked its user. A block on another
+    /// Whether any node has revoked a token, ended all tokens of its user, or blocked the user. A block on another
     /// node is known here after two seconds at the latest.
     ///
     /// # Errors
-    /// As [`RevokedTokens::is_revoked`].
-    pub async fn is_revoked_for(&self, jti: &str, exp: i64, user: &str) -> Result<bool, StoreError> {
-        if self.status_of(jti, user) == TokenStatus::Revoked || self.is_revoked(jti, exp).await? {
+    /// When neither Redis nor the store can be read.
+    pub async fn is_revoked(&self, token: TokenId<'_>) -> Result<bool, StoreError> {
+        if self.refuses(token) {
             return Ok(true);
         }
-        match &self.shared {
-            Some(shared) => shared.is_blocked(user).await,
-            None => Ok(false),
+        let Some(shared) = &self.shared else { return Ok(false) };
+        let found = shared.look_up(token.jti, token.user).await?;
+        if found.revoked {
+            self.insert(token.jti, token.exp, Timestamp::now());
+        }
+        if let Some(from) = found.tokens_from {
+            self.end_here(token.user, from);
+        }
+        Ok(found.revoked || self.refuses(token) || shared.is_blocked(token.user).await?)
+    }
+
+    /// Ends the tokens of a user that were issued before `from`, in seconds, on every node; the store must have it
+    /// already. When this returns, no node accepts them any more.
+    pub async fn end_tokens(&self, user: &str, from: i64) {
+        self.end_here(user, from);
+        if let Some(shared) = &self.shared {
+            shared.end_tokens(user, from).await;
+        }
+    }
+
+    /// As [`RevokedTokens::end_tokens`], on this node.
+    pub fn end_here(&self, user: &str, from: i64) {
+        let mut known = self.from.write();
+        let is_new = known.get(user).is_none_or(|known| *known < from);
+        if is_new {
+            known.insert(user.to_owned(), from);
+        }
+        drop(known);
+        if let Some(listener) = self.on_user_revoked.get().filter(|_| is_new) {
+            listener(user);
         }
     }
 
@@ -181,7 +232,7 @@ impl RevokedTokens {
         if let Some(shared) = &self.shared {
             shared.recheck(user);
         }
-        if let Some(listener) = self.on_blocked.get().filter(|_| blocked) {
+        if let Some(listener) = self.on_user_revoked.get().filter(|_| blocked) {
             listener(user);
         }
     }
@@ -203,5 +254,36 @@ impl RevokedTokens {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// How often a node looks for tokens that other nodes have ended.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The largest clock difference between nodes, in seconds.
+const CLOCKS_APART: i64 = 30;
+
+/// Ends on this node what other nodes have ended, so that sockets are closed without an event of their client. Ends
+/// when the list is dropped.
+pub async fn follow(revoked: Weak<RevokedTokens>, store: AccountStore) {
+    let mut since = Timestamp::now();
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let Some(revoked) = revoked.upgrade() else { return };
+        let now = Timestamp::now();
+        let from = Timestamp::from_second(since.as_second().saturating_sub(CLOCKS_APART)).unwrap_or_default();
+        match tokio::time::timeout(LOOK_EVERY * 4, store.killed_since(from)).await {
+            Ok(Ok(killed)) => {
+                for (key, expires_at) in killed {
+                    if let Some(user) = key.strip_prefix(ENDED_PREFIX) {
+                        revoked.end_here(user, ended_before(expires_at.as_second()));
+                    } else if !key.starts_with(BLOCK_PREFIX) && !revoked.contains(&key) {
+                        revoked.insert(&key, expires_at.as_second(), now);
+                    }
+                }
+                since = now;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "could not read the tokens that other nodes have ended"),
+            Err(_) => tracing::debug!("could not read the tokens that other nodes have ended in time"),
+        }
     }
 }

@@ -11,15 +11,19 @@ use super::{
     product::id_of,
 };
 use crate::{
-    actors::accounts::calls::{AddAddress, GetUser, RemoveAddress, ReplaceEmail},
+    actors::accounts::{
+        calls::{AddAddress, GetAddresses, GetUser, RemoveAddress, ReplaceEmail},
+        credentials::{ChangeEmail, ChangePassword, ChangeProfile, SendConfirmation, UpdateAddress},
+    },
     domain::{
+        Timestamp,
         address::{AddressProblem, MISSING},
         identity::PASSWORD_BYTES_MAX,
         ids::AddressId,
         places,
-        user::{Address, PostalAddress, User},
+        user::{Address, FullName, PostalAddress, User, UserError},
     },
-    http::error::ApiError,
+    http::{error::ApiError, routes::credentials::end_tokens},
 };
 
 /// An address as templates show it.
@@ -58,6 +62,9 @@ struct AccountPage {
     email: String,
     /// Whether another account has this e-mail address, so that this account needs another.
     email_taken: bool,
+    email_verified: bool,
+    /// The address that replaces this one once it is confirmed.
+    new_email: Option<String>,
     addresses: Vec<AddressView>,
 }
 
@@ -69,6 +76,9 @@ async fn account(context: &PageContext) -> Result<User, ApiError> {
 async fn page(context: PageContext, status: StatusCode, mut form: Form) -> Result<HttpResponse, ApiError> {
     let user = account(&context).await?;
     form.suggest("full_name", name_of(&user));
+    form.suggest("first_name", user.full_name.first_name.clone());
+    form.suggest("last_name", user.full_name.last_name.clone());
+    form.suggest("username", user.username.clone());
     let view = AccountPage {
         page: context.page("Account"),
         form,
@@ -76,6 +86,8 @@ async fn page(context: PageContext, status: StatusCode, mut form: Form) -> Resul
         full_name: name_of(&user),
         addresses: user.addresses.iter().map(AddressView::from).collect(),
         email_taken: user.email_taken_by.is_some(),
+        email_verified: user.security.email_verified,
+        new_email: user.unconfirmed_email(Timestamp::now()).filter(|email| *email != user.email).map(str::to_owned),
         username: user.username,
         email: user.email,
     };
@@ -150,12 +162,13 @@ pub async fn add(FormRequest { mut context, mut form }: FormRequest) -> Result<H
     Ok(context.redirect("/account"))
 }
 
-/// Sets the e-mail address of an account whose address an older account has.
+/// Mails a link to the address that is to replace the user's. An account whose address an older account has gets the new
+/// one at once.
 ///
 /// # Errors
 ///
-/// 401, 409 when the account has its own address, 429, 503; errors of a field are shown beside it.
-pub async fn replace_email(
+/// 401, 429, 503; errors of a field are shown beside it.
+pub async fn change_email(
     req: HttpRequest,
     FormRequest { mut context, mut form }: FormRequest,
 ) -> Result<HttpResponse, ApiError> {
@@ -167,18 +180,165 @@ pub async fn replace_email(
         return page(context, StatusCode::BAD_REQUEST, form).await;
     }
     let password = SecretString::from(form.text("password"));
-    match context.calls.ask(ReplaceEmail { user, email, password }).await.map_err(ApiError::from) {
-        Ok(_) => {
-            context.flash_message("The e-mail address is saved. You can log in with it.");
+    let changed = match account(&context).await?.email_taken_by {
+        Some(_) => {
+            let replaced = context.calls.ask(ReplaceEmail { user, email, password }).await;
+            replaced.map(|_| "The e-mail address is saved. You can log in with it.")
+        }
+        None => {
+            let asked = context.calls.ask(ChangeEmail { user, email, password }).await;
+            asked.map(|()| "A mail with a link is on its way to the new address. Until you use it, the old one stays.")
+        }
+    };
+    match changed.map_err(ApiError::from) {
+        Ok(message) => {
+            context.flash_message(message);
             return Ok(context.redirect("/account"));
         }
-        Err(ApiError::Unauthorized { code: "auth.bad_credentials", .. }) => {
-            form.refuse("password", "this is not your password");
-        }
-        Err(refused) if refused.code() == "auth.user_exists" => form.refuse("email", "this address is taken"),
-        Err(refused) => form.take(refused, str::to_owned)?,
+        Err(refused) => match refused.code() {
+            "auth.bad_credentials" | "auth.wrong_password" => form.refuse("password", "this is not your password"),
+            "auth.user_exists" => form.refuse("email", "this address is taken"),
+            _ => form.take(refused, str::to_owned)?,
+        },
     }
     page(context, StatusCode::BAD_REQUEST, form).await
+}
+
+/// Mails a link to confirm the user's address.
+///
+/// # Errors
+/// 401, 429, 503.
+pub async fn send_confirmation(
+    req: HttpRequest,
+    FormRequest { mut context, .. }: FormRequest,
+) -> Result<HttpResponse, ApiError> {
+    let user = context.user()?.id;
+    context.state().check_auth_rate(&req, Some(&user.to_hex())).await?;
+    context.calls.ask(SendConfirmation { user }).await?;
+    context.flash_message("A mail with a link is on its way.");
+    Ok(context.redirect("/account"))
+}
+
+/// Sets a new password.
+///
+/// # Errors
+///
+/// 401, 429, 503; errors of a field are shown beside it.
+pub async fn change_password(
+    req: HttpRequest,
+    FormRequest { mut context, mut form }: FormRequest,
+) -> Result<HttpResponse, ApiError> {
+    let user = context.user()?.id;
+    context.state().check_auth_rate(&req, Some(&user.to_hex())).await?;
+    for name in ["current_password", "new_password"] {
+        if form.text(name).len() > PASSWORD_BYTES_MAX {
+            form.refuse(name, "is too long");
+            return page(context, StatusCode::BAD_REQUEST, form).await;
+        }
+    }
+    let [current, password] = ["current_password", "new_password"].map(|name| SecretString::from(form.text(name)));
+    let refused = match context.calls.ask(ChangePassword { user, current, password }).await.map_err(ApiError::from) {
+        Ok(user) => {
+            end_tokens(context.state(), &user).await;
+            context.renew_session(&user, Timestamp::now())?;
+            context.flash_message("Your password is changed, and you are logged out everywhere else.");
+            return Ok(context.redirect("/account"));
+        }
+        Err(refused) => refused,
+    };
+    if refused.code() == "auth.wrong_password" {
+        form.refuse("current_password", "this is not your password");
+    } else {
+        form.take(refused, |_| "new_password".to_owned())?;
+    }
+    page(context, StatusCode::BAD_REQUEST, form).await
+}
+
+/// Changes the user's names.
+///
+/// # Errors
+///
+/// 401, 503; errors of a field are shown beside it.
+pub async fn change_profile(FormRequest { mut context, mut form }: FormRequest) -> Result<HttpResponse, ApiError> {
+    let user = context.user()?.id;
+    let text = |name: &str| form.text(name).to_owned();
+    let full_name = FullName { first_name: text("first_name"), last_name: text("last_name") };
+    for (name, value) in [("first_name", &full_name.first_name), ("last_name", &full_name.last_name)] {
+        if value.chars().count() > 100 {
+            form.refuse(name, "use at most 100 characters");
+            return page(context, StatusCode::BAD_REQUEST, form).await;
+        }
+    }
+    let username = Some(form.typed("username").to_owned()).filter(|name| !name.is_empty());
+    let change = ChangeProfile { user, full_name: Some(full_name), username };
+    match context.calls.ask(change).await.map_err(ApiError::from) {
+        Ok(_) => {
+            context.flash_message("Your names are saved.");
+            return Ok(context.redirect("/account"));
+        }
+        Err(refused) if refused.code() == "auth.user_exists" => form.refuse("username", "this user name is taken"),
+        Err(refused) => form.take(refused, super::session::field)?,
+    }
+    page(context, StatusCode::BAD_REQUEST, form).await
+}
+
+#[derive(Template)]
+#[template(path = "shop/address.html")]
+struct AddressPage {
+    page: Page,
+    form: Form,
+    id: String,
+    countries: Vec<&'static str>,
+}
+
+fn address_page(context: PageContext, status: StatusCode, id: String, form: Form) -> Result<HttpResponse, ApiError> {
+    let view = AddressPage { page: context.page("Change address"), form, id, countries: countries() };
+    context.html(status, &view)
+}
+
+///
+/// # Errors
+/// 401, 404, 503.
+pub async fn edit_address(mut context: PageContext, path: Path<String>) -> Result<HttpResponse, ApiError> {
+    let (user, id): (_, AddressId) = (context.user()?.id, id_of(&path, "address")?);
+    let kept = context.calls.ask(GetAddresses { user }).await?;
+    let Address { postal, is_default, .. } =
+        kept.into_iter().find(|found| found.id == id).ok_or(UserError::NoSuchAddress)?;
+    let form = context.take_saved_form(&format!("/account/addresses/{id}")).unwrap_or_else(|| {
+        let state = postal.state_shown().to_string();
+        let text = Option::unwrap_or_default;
+        let mut form = Form::of([
+            ("full_name", text(postal.full_name)),
+            ("phone", text(postal.phone)),
+            ("street", postal.street),
+            ("city", postal.city),
+            ("state", state),
+            ("zip", postal.zip),
+            ("country", postal.country),
+        ]);
+        if is_default {
+            form.set("default", "1".to_owned());
+        }
+        form
+    });
+    address_page(context, StatusCode::OK, id.to_hex(), form)
+}
+
+/// Changes an address.
+///
+/// # Errors
+/// 401, 404, 503; errors of a field are shown beside it.
+pub async fn update_address(
+    FormRequest { mut context, mut form }: FormRequest,
+    path: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let (user, address): (_, AddressId) = (context.user()?.id, id_of(&path, "address")?);
+    let Some(postal) = address_of(&mut form) else {
+        return address_page(context, StatusCode::UNPROCESSABLE_ENTITY, address.to_hex(), form);
+    };
+    context.calls.ask(UpdateAddress { user, address, postal, is_default: form.has("default") }).await?;
+    context.flash_message("The address is saved.");
+    Ok(context.redirect("/account"))
 }
 
 /// Removes an address.

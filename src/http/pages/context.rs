@@ -26,10 +26,20 @@ use super::{
     saved_forms::{SavedForm, SavedForms},
 };
 use crate::{
-    actors::{accounts::calls::GetUser, cart::calls::GetCart, tokens::Tokens},
-    domain::{ids::ProductId, product::Offer, text::visible, user::Role},
+    actors::{
+        accounts::calls::GetUser,
+        cart::calls::GetCart,
+        tokens::{self, Tokens},
+    },
+    domain::{
+        Timestamp,
+        ids::ProductId,
+        product::Offer,
+        text::visible,
+        user::{Role, User},
+    },
     http::{
-        auth::{self, AuthUser, MaybeUser},
+        auth::{self, AuthUser, MaybeUser, TokenSource},
         error::ApiError,
         features::{Button, ButtonOf, FEATURES},
         query,
@@ -170,6 +180,19 @@ impl PageContext {
             self.cart_count = cart.units();
         }
         self.user = Some(user);
+    }
+
+    /// Starts a session of a user who was authenticated at `at`.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] when no token can be signed.
+    pub fn renew_session(&mut self, user: &User, at: Timestamp) -> Result<(), ApiError> {
+        let issued = self.state.tokens.issue_to(user, at);
+        let (token, claims) = issued.map_err(|error| ApiError::Internal(error.to_string()))?;
+        self.set_cookie(tokens::cookie(&token, self.state.settings.production));
+        let (id, role, source) = (user.id, user.role, TokenSource::Cookie);
+        self.user = Some(AuthUser { id, role, jti: claims.jti, iat: claims.iat, exp: claims.exp, source });
+        Ok(())
     }
 
     #[must_use]

@@ -63,7 +63,19 @@ pub async fn sitemap(req: HttpRequest) -> Result<HttpResponse, ApiError> {
 /// [`ApiError::Internal`] in an app without state.
 pub async fn robots(req: HttpRequest) -> Result<HttpResponse, ApiError> {
     let origin = PageContext::anonymous(&req)?.origin;
-    let closed = ["/account", "/admin", "/api/", "/checkout", "/login", "/orders", "/register", "/seller"];
+    let closed = [
+        "/account",
+        "/admin",
+        "/api/",
+        "/checkout",
+        "/forgot",
+        "/login",
+        "/orders",
+        "/register",
+        "/reset",
+        "/seller",
+        "/verify",
+    ];
     let closed = closed.into_iter().chain(FEATURES.iter().map(|feature| feature.path()));
     let closed: String = closed.map(|path| format!("Disallow: {path}\n")).collect();
     let text = format!("User-agent: *\n{closed}Sitemap: {origin}/sitemap.xml\n");

@@ -241,9 +241,11 @@ fn admit(req: &HttpRequest, context: &PageContext, form: &Form) -> Result<(), Ap
     }
 }
 
-/// Whether a form is harmless for whichever account is logged in: it is a feature's, or starts or ends a session.
+/// Whether a form is harmless for whichever account is logged in: it is a feature's, starts or ends a
+/// session, or acts by a mailed token.
 fn is_harmless(path: &str) -> bool {
-    ["/login", "/register", "/logout"].contains(&path) || FEATURES.iter().any(|feature| features::owns(*feature, path))
+    let of_session = ["/login", "/register", "/logout", "/forgot", "/reset", "/verify"];
+    of_session.contains(&path) || FEATURES.iter().any(|feature| features::owns(*feature, path))
 }
 
 async fn read(req: &HttpRequest, mut payload: Payload) -> Result<Form, ApiError> {

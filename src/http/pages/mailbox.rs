@@ -43,6 +43,7 @@ mod tests {
             html: r#"<p class="a">Hi</p><script>alert("1")</script></iframe>"#.into(),
             at: at.parse().unwrap(),
             announcement: false,
+            confidential: false,
         }
     }
 

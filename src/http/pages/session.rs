@@ -24,7 +24,7 @@ use crate::{
     },
     http::{
         audit,
-        auth::{AuthUser, CLEAR_SITE_DATA, CLEARED, TokenSource},
+        auth::{CLEAR_SITE_DATA, CLEARED},
         error::ApiError,
         features::FEATURES,
         query,
@@ -131,10 +131,11 @@ pub async fn login(req: HttpRequest, FormRequest { context, mut form }: FormRequ
     context.state().check_auth_rate(&req, Some(&login_key(&name))).await?;
     let name = if name.contains('@') { LoginName::Email(name) } else { LoginName::Username(name) };
     let password = SecretString::from(form.text("password"));
+    let at = Timestamp::now();
     let logged_in = context.calls.ask(LogIn { name, password }).await.map_err(ApiError::from);
     audit::login(&req, logged_in.as_ref().map(|user| user.id));
     match logged_in {
-        Ok(user) => begin(context, &user, &next, "Welcome back", false).await,
+        Ok(user) => begin(context, &user, at, &next, "Welcome back", false).await,
         Err(ApiError::Unauthorized { .. }) => {
             let problem = "The e-mail address or the password is not right.".to_owned();
             show_login(context, StatusCode::UNAUTHORIZED, form, next, problem)
@@ -158,8 +159,9 @@ pub async fn register(
         return show_register(context, StatusCode::BAD_REQUEST, form, next, String::new());
     }
     context.state().check_auth_rate(&req, Some(&login_key(&account.email))).await?;
+    let at = Timestamp::now();
     let refused = match context.calls.ask(account).await.map_err(ApiError::from) {
-        Ok(user) => return begin(context, &user, &next, "Welcome to microBazaar", true).await,
+        Ok(user) => return begin(context, &user, at, &next, "Welcome to microBazaar", true).await,
         Err(refused) => refused,
     };
     if refused.code() == "auth.user_exists" {
@@ -171,7 +173,7 @@ pub async fn register(
 }
 
 /// The form's name for a service's field.
-fn field(path: &str) -> String {
+pub(super) fn field(path: &str) -> String {
     match path {
         "fullName.firstName" => "first_name",
         "fullName.lastName" => "last_name",
@@ -211,15 +213,12 @@ fn account_of(form: &mut Form) -> Register {
 async fn begin(
     mut context: PageContext,
     user: &User,
+    at: Timestamp,
     next: &str,
     greeting: &str,
     is_made: bool,
 ) -> Result<HttpResponse, ApiError> {
-    let issued = context.state().tokens.issue(user.id, user.role, Timestamp::now());
-    let (token, claims) = issued.map_err(|error| ApiError::Internal(error.to_string()))?;
-    context.set_cookie(tokens::cookie(&token, context.state().settings.production));
-    context.user =
-        Some(AuthUser { id: user.id, role: user.role, jti: claims.jti, exp: claims.exp, source: TokenSource::Cookie });
+    context.renew_session(user, at)?;
     let mut problems = vec![];
     for feature in FEATURES {
         problems.extend(feature.merge_guest(&mut context).await);

@@ -54,6 +54,12 @@ pub struct FullNameBody {
     last_name: String,
 }
 
+impl From<FullNameBody> for FullName {
+    fn from(name: FullNameBody) -> Self {
+        Self { first_name: name.first_name, last_name: name.last_name }
+    }
+}
+
 /// The body of a registration.
 #[derive(Debug, Clone, Deserialize, Validate, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -154,10 +160,11 @@ pub struct AddressBody {
 fn session(
     state: &State,
     user: &User,
+    at: Timestamp,
     message: &'static str,
     mut answer: actix_web::HttpResponseBuilder,
 ) -> Result<HttpResponse, ApiError> {
-    let issued = state.tokens.issue(user.id, user.role, Timestamp::now());
+    let issued = state.tokens.issue_to(user, at);
     let (token, _) = issued.map_err(|error| ApiError::Internal(error.to_string()))?;
     let cookie = tokens::cookie(&token, state.settings.production);
     Ok(answer.cookie(cookie).json(SessionAnswer { message: message.to_owned(), user: UserView::from(user), token }))
@@ -185,7 +192,6 @@ pub async fn register(
     Json(body): Json<RegisterBody>,
 ) -> Result<HttpResponse, ApiError> {
     state.check_auth_rate(&req, Some(&login_key(&body.email))).await?;
-    let name = body.full_name.unwrap_or_default();
     let role = match body.role {
         Some(RegisterRole::Seller) => Role::Seller,
         Some(RegisterRole::User) | None => Role::User,
@@ -193,14 +199,15 @@ pub async fn register(
     let account = Register {
         email: body.email,
         username: body.username,
-        full_name: FullName { first_name: name.first_name, last_name: name.last_name },
+        full_name: body.full_name.unwrap_or_default().into(),
         role,
         password: SecretString::from(body.password),
     };
+    let at = Timestamp::now();
     let user = calls.ask(account).await?;
     let mut answer = HttpResponse::Created();
     answer.insert_header((LOCATION, "/api/auth/me"));
-    session(&state, &user, "User registered", answer)
+    session(&state, &user, at, "User registered", answer)
 }
 
 /// Logs in by e-mail or user name.
@@ -231,11 +238,12 @@ pub async fn login(
         (None, None) => return Err(ApiError::field("email", "is required, or username is")),
     };
     state.check_auth_rate(&req, Some(&login_key(&account))).await?;
+    let at = Timestamp::now();
     let logged_in = calls.ask(LogIn { name, password: SecretString::from(body.password) }).await;
     let logged_in = logged_in.map_err(ApiError::from);
     audit::login(&req, logged_in.as_ref().map(|user| user.id));
     let user = logged_in?;
-    session(&state, &user, "Logged in", HttpResponse::Ok())
+    session(&state, &user, at, "Logged in", HttpResponse::Ok())
 }
 
 /// The user of the token.

@@ -34,7 +34,7 @@ pub struct MailView {
 }
 
 impl From<Mail> for MailView {
-    fn from(Mail { to, subject, text, html, at, announcement: _ }: Mail) -> Self {
+    fn from(Mail { to, subject, text, html, at, .. }: Mail) -> Self {
         Self { to, subject, text, html, at }
     }
 }

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod cart;
 pub mod conversations;
+pub mod credentials;
 pub mod inventory;
 pub mod mailbox;
 pub mod media;
@@ -102,6 +103,14 @@ fn configure_some(register: &mut Register<'_>, served: &Served) {
         .add(accounts::add_address)
         .add(accounts::list_addresses)
         .add(accounts::remove_address)
+        .add(credentials::forgot_password)
+        .add(credentials::reset_password)
+        .add(credentials::change_password)
+        .add(credentials::change_profile)
+        .add(credentials::resend_confirmation)
+        .add(credentials::verify_email)
+        .add(credentials::change_email)
+        .add(credentials::change_address)
         .add(products::create)
         .add(products::list)
         // Before `/api/products/{id}`, which would match as well.

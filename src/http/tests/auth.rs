@@ -299,7 +299,14 @@ fn forwarded_addresses_count_from_trusted_proxies_only() {
 #[test]
 fn owners_and_admins_pass() {
     let id = UserId::generate();
-    let user = |role| AuthUser { id, role, jti: String::new(), exp: 0, source: crate::http::auth::TokenSource::Bearer };
+    let user = |role| AuthUser {
+        id,
+        role,
+        jti: String::new(),
+        iat: 0,
+        exp: 0,
+        source: crate::http::auth::TokenSource::Bearer,
+    };
     assert!(user(Role::User).must_be(id).is_ok() && user(Role::User).must_be(UserId::generate()).is_err());
     assert!(user(Role::Admin).must_be_or_admin(UserId::generate()).is_ok());
     assert_eq!(json!(Role::Admin), "admin");

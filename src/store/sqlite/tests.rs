@@ -602,6 +602,7 @@ fn user(email: &str, username: &str, created: i64) -> User {
         role: Role::User,
         password_hash: "$argon2id$x".into(),
         email_taken_by: None,
+        security: Default::default(),
         addresses: vec![],
         created_at: at,
         updated_at: at,

@@ -277,6 +277,7 @@ fn no_payload_and_no_view_has_a_password_hash() {
         role: Role::User,
         password_hash: hash.into(),
         email_taken_by: None,
+        security: Default::default(),
         addresses: vec![],
         created_at: now(),
         updated_at: now(),

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    actors::tokens::{COOKIE, Claims, RevokedTokens, TokenStatus, Tokens},
+    actors::tokens::{COOKIE, Claims, RevokedTokens, TokenId, TokenStatus, Tokens},
     config::Origins,
     domain::{Timestamp, ids::UserId, user::Role},
     ws::{
@@ -31,8 +31,15 @@ pub struct SocketAuth {
 pub(super) struct Caller {
     pub(super) shopper: Shopper,
     pub(super) jti: String,
+    pub(super) iat: i64,
     pub(super) exp: i64,
     token: String,
+}
+
+impl Caller {
+    fn token_id<'a>(&'a self, user: &'a str) -> TokenId<'a> {
+        TokenId { jti: &self.jti, user, iat: self.iat, exp: self.exp }
+    }
 }
 
 fn invalid() -> Refusal {
@@ -48,7 +55,7 @@ impl SocketAuth {
         let sockets = Arc::clone(&registrations);
         revoked.on_revoked(move |jti| sockets.close(jti));
         let sockets = Arc::clone(&registrations);
-        revoked.on_blocked(move |user| sockets.close_user(user));
+        revoked.on_user_revoked(move |user| sockets.close_user(user));
         Self { tokens, revoked, origins, registrations }
     }
 
@@ -77,9 +84,9 @@ impl SocketAuth {
             },
             Some(_) => return Err(invalid()),
         };
-        let Claims { id, role, jti, exp, .. } = self.tokens.verify(token).map_err(|_| invalid())?;
+        let Claims { id, role, jti, iat, exp, .. } = self.tokens.verify(token).map_err(|_| invalid())?;
         let id = id.parse().ok().filter(|_| role != Role::Service).ok_or_else(invalid)?;
-        let caller = Caller { shopper: Shopper { id, role }, jti, exp, token: token.to_owned() };
+        let caller = Caller { shopper: Shopper { id, role }, jti, iat, exp, token: token.to_owned() };
         self.check_alive(&caller).await?;
         Ok(caller)
     }
@@ -92,15 +99,13 @@ impl SocketAuth {
 
     async fn check_alive(&self, caller: &Caller) -> Result<(), Refusal> {
         let user = caller.shopper.id.to_hex();
-        let revoked = match self.revoked.status_of(&caller.jti, &user) {
+        let revoked = match self.revoked.status_of(caller.token_id(&user)) {
             TokenStatus::Revoked => true,
             TokenStatus::Valid => false,
-            TokenStatus::Unknown => {
-                self.revoked.is_revoked_for(&caller.jti, caller.exp, &user).await.map_err(|error| {
-                    tracing::warn!(%error, "the status of a socket's token could not be read");
-                    Refusal::new("unavailable", "The server is busy")
-                })?
-            }
+            TokenStatus::Unknown => self.revoked.is_revoked(caller.token_id(&user)).await.map_err(|error| {
+                tracing::warn!(%error, "the status of a socket's token could not be read");
+                Refusal::new("unavailable", "The server is busy")
+            })?,
         };
         if revoked { Err(invalid()) } else { Ok(()) }
     }
@@ -110,7 +115,7 @@ impl SocketAuth {
         let user = caller.shopper.id.to_hex();
         self.registrations.enter(caller, socket);
         // A token that was revoked before the socket was registered disconnected nothing.
-        if self.revoked.contains(&caller.jti) || self.revoked.blocks(&user) {
+        if self.revoked.refuses(caller.token_id(&user)) {
             self.registrations.close(&caller.jti);
         }
     }

@@ -10,6 +10,7 @@ mod blocking;
 mod cart;
 mod chat;
 mod conventions;
+mod credentials;
 mod csrf;
 mod dead;
 mod imagekit;

@@ -20,6 +20,7 @@ fn mail(to: &str, subject: &str) -> Mail {
         html: "<p>t</p>".into(),
         at: make::at(0),
         announcement: false,
+        confidential: false,
     }
 }
 

@@ -37,6 +37,7 @@ pub fn user(email: &str, username: &str) -> User {
         role: Role::User,
         password_hash: "$argon2id$x".into(),
         email_taken_by: None,
+        security: Default::default(),
         addresses: vec![Address { id: AddressId::generate(), postal, is_default: true }],
         created_at: at(0),
         updated_at: at(0),

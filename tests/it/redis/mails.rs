@@ -58,6 +58,7 @@ async fn the_node_that_can_send_a_mail_is_notified() {
             html: "<p>t</p>".into(),
             at: Timestamp::now(),
             announcement: false,
+            confidential: false,
         };
         nodes[0].1.send(EventId::generate(), &mail).await.unwrap();
         eventually("the other node has sent it", async || store.waiting().await == Ok(0)).await;

@@ -61,6 +61,7 @@ async fn large_shop(settings: &Settings) {
         html: String::new(),
         at: Timestamp::now(),
         announcement: false,
+        confidential: false,
     };
     let mails = (0..MAILS).map(|number| (EventId::generate(), mail(number))).collect::<Vec<_>>();
     for some in mails.chunks(200) {

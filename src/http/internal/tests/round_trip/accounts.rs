@@ -4,14 +4,20 @@ use secrecy::ExposeSecret;
 
 use super::{super::text, assert_round_trip};
 use crate::{
-    actors::accounts::calls::{
-        AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
-        LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken,
+    actors::accounts::{
+        calls::{
+            AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
+            LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken,
+        },
+        credentials::{
+            ChangeEmail, ChangePassword, ChangeProfile, ConfirmEmail, Confirmed, RequestPasswordReset, ResetPassword,
+            SendConfirmation, UpdateAddress,
+        },
     },
     domain::{
         Timestamp,
-        ids::{AddressId, UserId},
-        user::{Address, Contact, FullName, PostalAddress, Role, User, UserError},
+        ids::{AddressId, EventId, UserId},
+        user::{Address, Contact, FullName, MailedToken, PostalAddress, Role, Security, User, UserError},
     },
     runtime::calls::CallError,
 };
@@ -37,6 +43,18 @@ fn user() -> User {
         role: Role::Seller,
         password_hash: String::new(),
         email_taken_by: Some(USER),
+        security: Security {
+            email_verified: true,
+            password_reset: None,
+            email_confirmation: Some(MailedToken {
+                request: EventId::from_bytes([3; 12]),
+                hash: String::new(),
+                expires_at: Timestamp::MAX,
+                email: Some("new@x.io".into()),
+                used: true,
+            }),
+            tokens_from: Some(i64::MAX),
+        },
         addresses: vec![Address { id: ADDRESS, postal, is_default: true }],
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::new(1, 999).unwrap(),
@@ -71,6 +89,17 @@ async fn calls_of_the_accounts_are_the_same_on_either_side() {
     assert_round_trip(GetAddress { user: USER, address: Some(ADDRESS) }, Ok(Some(postal.clone()))).await;
     assert_round_trip(GetAddress { user: USER, address: None }, Ok(None)).await;
     assert_round_trip(GetAddresses { user: USER }, Ok(user.addresses.clone())).await;
+    let update = UpdateAddress { user: USER, address: ADDRESS, postal: postal.clone(), is_default: true };
+    assert_round_trip(update, Ok(user.addresses.clone())).await;
+    assert_round_trip(RequestPasswordReset { email: email_of(&user) }, Ok(())).await;
+    assert_round_trip(ResetPassword { token: secret(), password: secret() }, Ok(user.clone())).await;
+    let change = ChangePassword { user: USER, current: secret(), password: secret() };
+    assert_round_trip(change, Ok(user.clone())).await;
+    let names = ChangeProfile { user: USER, full_name: Some(user.full_name.clone()), username: None };
+    assert_round_trip(names, Ok(user.clone())).await;
+    assert_round_trip(SendConfirmation { user: USER }, Ok(())).await;
+    assert_round_trip(ConfirmEmail { token: secret() }, Ok(Confirmed { user: user.clone(), replaced: true })).await;
+    assert_round_trip(ChangeEmail { user: USER, email: email_of(&user), password: secret() }, Ok(())).await;
     assert_round_trip(AddAddress { user: USER, postal, is_default: false }, Ok(user.addresses.clone())).await;
     assert_round_trip(RemoveAddress { user: USER, address: ADDRESS }, Ok(vec![])).await;
     assert_round_trip(RevokeToken { jti: "jti".into(), expires_at: Timestamp::MAX }, Ok(())).await;
@@ -79,6 +108,9 @@ async fn calls_of_the_accounts_are_the_same_on_either_side() {
         AccountRefusal::BadCredentials,
         AccountRefusal::Blocked,
         AccountRefusal::NoSuchUser,
+        AccountRefusal::WrongPassword,
+        AccountRefusal::Rule(UserError::TokenInvalid),
+        AccountRefusal::Rule(UserError::PasswordChanged),
         AccountRefusal::Invalid { field: "fullName.firstName".into(), problem: "must be größer".into() },
         AccountRefusal::Rule(UserError::NoSuchAddress),
         AccountRefusal::Rule(UserError::TooManyAddresses),
@@ -87,6 +119,10 @@ async fn calls_of_the_accounts_are_the_same_on_either_side() {
         assert_round_trip(log_in(by_name.clone()), Err(CallError::Refused(refusal.clone()))).await;
         assert_round_trip(register.clone(), Err(CallError::Refused(refusal))).await;
     }
+}
+
+fn email_of(user: &User) -> String {
+    user.email.clone()
 }
 
 #[test]
