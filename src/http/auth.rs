@@ -140,8 +140,7 @@ fn caller<T: 'static>(req: &HttpRequest, accept: impl FnOnce(Claims, TokenSource
         Ok(known) => known,
         Err(error) => return refused(req, error),
     };
-    let lookup =
-        Lookup { jti: claims.jti.clone(), iat: claims.iat, exp: claims.exp, user: claims.id.clone() };
+    let lookup = Lookup { jti: claims.jti.clone(), iat: claims.iat, exp: claims.exp, user: claims.id.clone() };
     let role = claims.role;
     let accepted = accept(claims, source);
     if let Ok(user) = lookup.user.parse() {

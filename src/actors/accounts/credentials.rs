@@ -25,7 +25,7 @@ use crate::{
         event::{AccountNotice, NoticeKind},
         identity::{self, password_problem},
         ids::{AddressId, EventId, UserId},
-        user::{Address, FullName, MailedToken, PostalAddress, TokenPurpose, User, UserError},
+        user::{Address, FullName, MailedToken, PostalAddress, Role, TokenPurpose, User, UserError},
     },
     runtime::calls::{Call, Handles, Outcome, Registry, WITHIN_NESTED},
 };
@@ -304,6 +304,12 @@ impl Handles<ChangeProfile> for Accounts {
     async fn handle(&self, call: ChangeProfile) -> Outcome<ChangeProfile> {
         let ChangeProfile { user, full_name, username } = call;
         super::check_username(username.as_deref())?;
+        if let Some(new) = username.as_deref().filter(|name| identity::is_reserved(name)) {
+            let user = read(self.store.get(user)).await?.ok_or(AccountRefusal::NoSuchUser)?;
+            if user.role != Role::Admin && identity::username_key(&user.username) != identity::username_key(new) {
+                return Err(invalid("username", super::RESERVED));
+            }
+        }
         let full_name = full_name.map(super::check_full_name).transpose()?;
         let change = move |user: &mut User| {
             if let Some(full_name) = &full_name {

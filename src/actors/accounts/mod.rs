@@ -48,6 +48,7 @@ type Failure = CallError<AccountRefusal>;
 
 /// The shop's name, which must not be a password.
 const SHOP: &str = "microBazaar";
+const RESERVED: &str = "is reserved for the shop itself; choose another";
 /// The number of actors that write users.
 const WORKERS: usize = 2;
 /// Time limit for a read.
@@ -198,7 +199,7 @@ impl Handles<Register> for Accounts {
             return Err(invalid("role", "must be user or seller"));
         }
         if call.username.as_deref().is_some_and(identity::is_reserved) {
-            return Err(invalid("username", "is reserved for the shop itself; choose another"));
+            return Err(invalid("username", RESERVED));
         }
         self.create(call).await
     }

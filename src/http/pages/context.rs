@@ -343,11 +343,8 @@ impl PageContext {
             csrf: self.csrf(),
             flash: self.flash.clone(),
             here: self.here.clone(),
-<<<<<<< HEAD
             buttons: !self.buttons.is_empty(),
-=======
             api: self.is_operator,
->>>>>>> d6de3df (Show metrics, docs and readiness to operators in production)
             ..Page::default()
         }
     }

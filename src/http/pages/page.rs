@@ -43,13 +43,10 @@ pub struct Page {
     pub search: String,
     /// This page's path and query, to return to after a login.
     pub here: String,
-<<<<<<< HEAD
     /// Whether products have buttons of features, which send a form of the layout.
     pub buttons: bool,
-=======
     /// Whether the caller may read the documentation of the API.
     pub api: bool,
->>>>>>> d6de3df (Show metrics, docs and readiness to operators in production)
 }
 
 impl Page {

@@ -31,6 +31,9 @@ const MATRIX: &[(&str, &str)] = &[
     ("getOpenApi", "ooooooooo"),
     ("listMails", "ooooooooo"),
     ("register", "ooooooooo"),
+    ("forgotPassword", "ooooooooo"),
+    ("resetPassword", "ooooooooo"),
+    ("verifyEmail", "ooooooooo"),
     ("logout", "ooooooooo"),
     ("logoutByGet", "ooooooooo"),
     ("listProducts", "ooooooooo"),
@@ -42,6 +45,7 @@ const MATRIX: &[(&str, &str)] = &[
     ("login", "oooooooxo"),
     // Anyone with an account, but each only their own data.
     ("removeAddress", "-o4444x--"),
+    ("changeAddress", "-o4444x--"),
     ("getConversation", "-oxxxxx--"),
     ("deleteConversation", "-oxxxxx--"),
     // The order's buyer, and others who are involved.
@@ -233,6 +237,9 @@ impl Market {
             // tokens are looked up elsewhere, an invalid body may be refused before its sender is.
             "login"
             | "register"
+            | "changePassword"
+            | "changeProfile"
+            | "changeEmail"
             | "createProduct"
             | "addAddress"
             | "registerWebhook"

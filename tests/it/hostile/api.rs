@@ -63,7 +63,7 @@ impl Operation {
 
     /// Whether a valid call hashes a password, which is deliberately slow.
     pub fn is_slow(&self) -> bool {
-        self.path.ends_with("/register") || self.path.ends_with("/login")
+        ["/register", "/login", "/password", "/email/change"].iter().any(|end| self.path.ends_with(end))
     }
 
     /// The names of the path parameters.
