@@ -1,4 +1,4 @@
-//! Metrics as OpenMetrics 1.0, for clients that ask for it; the crate `prometheus` writes only the older text format.
+//! Metrics as `OpenMetrics` 1.0, for clients that ask for it; the crate `prometheus` writes only the older text format.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 
 pub(super) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Whether the client prefers OpenMetrics to plain text.
+/// Whether the client prefers `OpenMetrics` to plain text.
 pub(super) fn is_preferred(req: &HttpRequest) -> bool {
     let Ok(accept) = Accept::parse(req) else { return false };
     let quality = |essence: &str| {
@@ -55,7 +55,7 @@ fn render_family(text: &mut String, family: &MetricFamily) -> std::fmt::Result {
     Ok(())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "samples are floats")]
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "samples are floats")]
 fn render_histogram(text: &mut String, name: &str, labels: &str, metric: &Metric) -> std::fmt::Result {
     let histogram = metric.get_histogram();
     let count = histogram.get_sample_count() as f64;
@@ -108,7 +108,7 @@ mod tests {
         asked.with_label_values(&["a\\b\"c\nd"]).inc_by(3);
         let took = HistogramOpts::new("took_seconds", "How long.").buckets(vec![0.5, 1.0]);
         let took = HistogramVec::new(took, &[]).unwrap();
-        took.with_label_values(&[] as &[&str]).observe(0.75);
+        took.with_label_values(&[""; 0]).observe(0.75);
         let level = Gauge::new("level", "How high.").unwrap();
         level.set(-1.5);
         registry.register(Box::new(asked)).unwrap();

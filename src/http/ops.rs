@@ -212,7 +212,7 @@ pub async fn readyz(req: HttpRequest, state: Data<State>) -> impl Responder {
     response.insert_header((CACHE_CONTROL, "no-store")).json(view)
 }
 
-/// Metrics in Prometheus's text format, or as OpenMetrics by `Accept`; in production for operators.
+/// Metrics in Prometheus's text format, or as `OpenMetrics` by `Accept`; in production for operators.
 ///
 /// # Errors
 ///

@@ -73,7 +73,7 @@ impl ProcessMetrics {
             // One of them is the folder that is being read.
             self.open_files.set(f64::from(u32::try_from(files.count().saturating_sub(1)).unwrap_or(u32::MAX)));
         }
-        #[expect(clippy::cast_precision_loss, reason = "a limit")]
+        #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a limit")]
         self.files_max.set(getrlimit(Resource::Nofile).current.map_or(f64::INFINITY, |max| max as f64));
     }
 }

@@ -189,10 +189,13 @@ impl AccountStore {
         self.kill_token(&ended_key(&user.to_hex()), kept_until).await
     }
 
-    /// From when on a user's tokens are valid, in seconds, if earlier ones were ended.
-    pub async fn tokens_from(&self, user: &str) -> Result<Option<i64>, StoreError> {
-        let ended = self.tokens.get(ended_key(user)).await?;
-        Ok(ended.map(|ended| ended_before(ended.expires_at.as_second())))
+    /// Whether the token with the id `jti` is dead, and from when on the user's tokens are valid, in seconds, if earlier
+    /// ones were ended.
+    pub async fn ended(&self, jti: &str, user: &str) -> Result<(bool, Option<i64>), StoreError> {
+        let (jti, key) = (jti.to_owned(), ended_key(user));
+        let found = self.tokens.many([jti.clone(), key.clone()]).await?;
+        let of = |key: &str| found.iter().find(|token| token.jti == *key);
+        Ok((of(&jti).is_some(), of(&key).map(|ended| ended_before(ended.expires_at.as_second()))))
     }
 
     /// Deletes the record that the token with the id `jti` is dead.

@@ -133,11 +133,9 @@ impl RedisRevocations {
             return Ok(found);
         }
         counter!("dead_token_store_reads_total").increment(1);
-        let both = async {
-            let (revoked, tokens_from) = tokio::try_join!(self.store.is_dead(jti), self.store.tokens_from(user))?;
-            Ok(Found { revoked, tokens_from })
-        };
-        timeout(STORE_WITHIN.0, both).await.unwrap_or(Err(StoreError::Deadline))
+        let asked = timeout(STORE_WITHIN.0, self.store.ended(jti, user));
+        let (revoked, tokens_from) = asked.await.unwrap_or(Err(StoreError::Deadline))?;
+        Ok(Found { revoked, tokens_from })
     }
 
     /// Whether a user is blocked, with a cache of at most [`BLOCKED_FOR`].
