@@ -71,7 +71,8 @@ impl Default for ChatSettings {
     fn default() -> Self {
         Self {
             answer_within: Duration::from_secs(27),
-            waiting: 8,
+            // One message of each of a user's sockets, and some more.
+            waiting: 32,
             keep: SignedDuration::from_hours(30 * 24),
             per_user: 100,
         }

@@ -79,10 +79,13 @@ struct ChatServer {
 
 impl ChatServer {
     fn start(answer_within: Duration) -> Self {
+        Self::start_with(ChatSettings { answer_within, waiting: 3, ..ChatSettings::default() })
+    }
+
+    fn start_with(settings: ChatSettings) -> Self {
         let folder = Folder::new();
         let store = SqliteStore::open(&folder.0, SqliteOptions::default()).unwrap();
         let (stores, runtime, leave) = (store.stores(), Runtime::new(1), Arc::new(Semaphore::new(0)));
-        let settings = ChatSettings { answer_within, waiting: 3, ..ChatSettings::default() };
         let assistant = Arc::new(ScriptedAssistant { leave: Arc::clone(&leave) });
         let chats = Chats::start(&runtime, stores.conversations.clone(), assistant, settings).unwrap();
         let (tokens, revoked) = (Tokens::new(b"a secret of thirty-two bytes, or so"), Arc::<RevokedTokens>::default());
@@ -267,6 +270,28 @@ async fn messages_are_answered_in_order_and_a_bounded_number_waits() {
     let kept = server.kept(user, conversation.parse().unwrap()).await.unwrap();
     let said: Vec<&str> = kept.lines.iter().map(|line| line.text.split(' ').next().unwrap()).collect();
     assert_eq!(said, ["first", "first", "wait", "wait", "a", "a", "show", "show", "c", "c"]);
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn ten_sockets_that_each_send_a_message_are_each_answered() {
+    let server = ChatServer::start_with(ChatSettings::default());
+    let user = UserId::generate();
+    let mut clients = vec![];
+    for _ in 0..10 {
+        let mut client = server.join(user, json!({})).await;
+        client.conversation().await;
+        clients.push(client);
+    }
+    // None is answered before all have sent theirs.
+    futures_util::future::join_all(clients.iter().map(|client| client.say("wait"))).await;
+    server.leave.add_permits(10);
+    for client in &mut clients {
+        for _ in 0..10 {
+            let (_, event, data) = client.turn().await;
+            assert_eq!(event, "message", "{data}");
+        }
+    }
     server.stop().await;
 }
 

@@ -25,6 +25,11 @@ pub struct EngineConfig {
     pub outbox_bytes: usize,
     /// The maximum number of sessions; a further client gets 503.
     pub max_sessions: usize,
+    /// The maximum number of sessions whose clients have not said who they are ([`Session::identified`]), of one
+    /// address; one more ends the oldest of them.
+    pub max_anonymous_per_address: usize,
+    /// The same of all addresses; one more ends the oldest of the address that has most.
+    pub max_anonymous: usize,
     /// How long a session that the server closed is kept so that one poll can take the last packets.
     pub linger: Duration,
     /// How long a protocol may take to finish after its session ended.
@@ -44,6 +49,8 @@ impl Default for EngineConfig {
             outbox: 1_024,
             outbox_bytes: 4 << 20,
             max_sessions: 20_000,
+            max_anonymous_per_address: 1_024,
+            max_anonymous: 4_096,
             linger: Duration::from_secs(2),
             end_deadline: Duration::from_secs(5),
         }

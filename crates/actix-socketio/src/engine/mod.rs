@@ -8,6 +8,7 @@
 //! **Invariant:** a closed session is removed from the registry within [`EngineConfig::linger`] plus
 //! the protocol's deadline, and its queued packets are dropped with it.
 
+mod anonymous;
 mod config;
 mod outbox;
 mod refusal;
@@ -19,6 +20,8 @@ mod websocket;
 
 #[cfg(test)]
 mod tests;
+
+use std::net::IpAddr;
 
 use actix_web::HttpRequest;
 use bytes::Bytes;
@@ -46,6 +49,12 @@ pub trait Protocol: Send + Sync + 'static {
     fn allow(&self, request: &HttpRequest) -> Result<(), Refusal> {
         let _any = request;
         Ok(())
+    }
+
+    /// The address that a session counts for until its client has said who it is; the peer's by default, which may be a
+    /// proxy's.
+    fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
+        request.peer_addr().map(|peer| peer.ip())
     }
 
     /// Runs on a new session until it returns, which closes the session. If the session is closed in another way,

@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, Resource, web};
 use parking_lot::RwLock;
 use tokio::time::Instant;
 
-use super::{CloseReason, EngineConfig, Protocol, Refusal, Session, routes, session_task};
+use super::{CloseReason, EngineConfig, Protocol, Refusal, Session, anonymous::Anonymous, routes, session_task};
 use crate::framing::engine::Sid;
 
 /// An Engine.IO server for one protocol. Clones share their sessions.
@@ -23,6 +23,7 @@ pub(super) struct EngineState {
     pub(super) config: Arc<EngineConfig>,
     pub(super) protocol: Box<dyn Protocol>,
     sessions: RwLock<HashMap<Sid, Session>>,
+    anonymous: Arc<Anonymous>,
     ending: AtomicBool,
 }
 
@@ -34,6 +35,7 @@ impl Engine {
             config: Arc::new(config),
             protocol: Box::new(protocol),
             sessions: RwLock::default(),
+            anonymous: Arc::default(),
             ending: AtomicBool::new(false),
         }))
     }
@@ -94,6 +96,10 @@ impl Engine {
             }
             sessions.insert(session.id(), session.clone());
         }
+        let address = self.0.protocol.address(request);
+        if let Some(oldest) = self.0.anonymous.add(address, session.clone(), &self.0.config) {
+            oldest.close(CloseReason::Slow);
+        }
         let registered = Registered { engine: self.clone(), session: session.clone() };
         let protocol = self.0.protocol.run(session.clone(), inbox, request);
         let _ends_with_its_session = actix_rt::spawn(session_task::run_session(registered, protocol));
@@ -117,6 +123,7 @@ impl Drop for Registered {
     fn drop(&mut self) {
         // The session is still open if its task panicked or its thread ends.
         self.session.close(CloseReason::Server);
+        self.session.identified();
         let mut sessions = self.engine.0.sessions.write();
         sessions.remove(&self.session.id());
         if sessions.capacity() > 1024 && sessions.capacity() > 4 * sessions.len() {

@@ -15,7 +15,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{EngineConfig, Message, outbox::Outbox, websocket::OutboxReady};
+use super::{EngineConfig, Message, anonymous::Place, outbox::Outbox, websocket::OutboxReady};
 use crate::framing::engine::{OpenPacket, Packet, Sid, TransportType};
 
 /// Why a session ended.
@@ -29,7 +29,7 @@ pub enum CloseReason {
     PingTimeout,
     /// The client sent an invalid packet, or a packet at the wrong time.
     ParseError,
-    /// The client was too slow for its bounded queues.
+    /// The client was too slow: for its bounded queues, or to join a namespace.
     Slow,
     /// The protocol ended it.
     Server,
@@ -88,6 +88,8 @@ pub(super) struct Inner {
     pub(super) config: Arc<EngineConfig>,
     state: Mutex<State>,
     changed: Notify,
+    /// Until its client has said who it is.
+    place: Mutex<Option<Place>>,
 }
 
 /// A client's session. Clones refer to the same session.
@@ -116,7 +118,14 @@ impl Session {
             pong_by: None,
             closed: None,
         };
-        let inner = Inner { sid: Sid::new(), plain, config, state: Mutex::new(state), changed: Notify::new() };
+        let inner = Inner {
+            sid: Sid::new(),
+            plain,
+            config,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            place: Mutex::new(None),
+        };
         (Self(Arc::new(inner)), Inbox(receiver))
     }
 
@@ -130,6 +139,11 @@ impl Session {
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.0.plain
+    }
+
+    /// Its client has said who it is: the session no longer counts for its address.
+    pub fn identified(&self) {
+        drop(self.0.place.lock().take());
     }
 
     /// Why it is closed, if it is.
@@ -180,6 +194,11 @@ impl Session {
         state.flush();
         drop(state);
         self.0.changed.notify_one();
+    }
+
+    /// Has it count as a session of somebody who has not said who it is.
+    pub(super) fn take_place(&self, place: Place) {
+        *self.0.place.lock() = Some(place);
     }
 
     /// The first packet, with the parameters of the session.

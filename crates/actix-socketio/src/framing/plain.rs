@@ -1,15 +1,15 @@
 //! Events on a WebSocket without Socket.IO: text frames of the form `{"event": "name", "data": ...}`.
 
 use engineioxide_core::Str;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{FrameError, socket::NAME_MAX};
+use super::{FrameError, read_json, socket::NAME_MAX};
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Frame<'a> {
-    event: std::borrow::Cow<'a, str>,
+struct Frame {
+    event: String,
     #[serde(default)]
     data: Json,
 }
@@ -19,11 +19,11 @@ struct Frame<'a> {
 /// # Errors
 /// [`FrameError::Plain`].
 pub fn read(text: &str) -> Result<(String, Json), FrameError> {
-    let Frame { event, data } = serde_json::from_str(text).map_err(|error| FrameError::Plain(error.to_string()))?;
+    let Frame { event, data } = read_json(text).map_err(|error| FrameError::Plain(error.to_string()))?;
     if event.is_empty() || event.len() > NAME_MAX {
         return Err(FrameError::Plain("an event has a name of bounded length".to_owned()));
     }
-    Ok((event.into_owned(), data))
+    Ok((event, data))
 }
 
 /// Encodes an event.

@@ -15,7 +15,7 @@ use socketioxide_core::{
 };
 use socketioxide_parser_common::CommonParser;
 
-use super::FrameError;
+use super::{FrameError, read_json};
 
 /// The maximum length of a namespace's or an event's name, in bytes.
 pub(super) const NAME_MAX: usize = 256;
@@ -156,7 +156,7 @@ fn incoming(packet: Packet) -> Result<Incoming, FrameError> {
     match packet.inner {
         PacketData::Connect(None) => Ok(Incoming::Connect { namespace, auth: Map::new() }),
         PacketData::Connect(Some(auth)) => {
-            let auth = serde_json::from_str(text_of(&auth)?).map_err(bad)?;
+            let auth = read_json(text_of(&auth)?).map_err(bad)?;
             Ok(Incoming::Connect { namespace, auth })
         }
         PacketData::Disconnect => Ok(Incoming::Disconnect { namespace }),
@@ -185,7 +185,7 @@ fn text_of(value: &Value) -> Result<&str, FrameError> {
 }
 
 fn data_of(value: Value) -> Result<Data, FrameError> {
-    let args = serde_json::from_str(text_of(&value)?).map_err(bad)?;
+    let args = read_json(text_of(&value)?).map_err(bad)?;
     let attachments = match value {
         Value::Str(_, Some(attachments)) => attachments.into(),
         Value::Str(_, None) | Value::Bytes(_) => vec![],

@@ -81,6 +81,7 @@ impl Connection {
                 }
                 () = until(deadline) => {
                     tracing::debug!("a connection joined no namespace, or sent no attachments, in time");
+                    self.session.close(CloseReason::Slow);
                     break;
                 }
             };
@@ -201,6 +202,7 @@ impl Connection {
         if joined.socket.accept().is_ok() {
             self.in_time(&joined.socket, joined.handler.connected()).await;
         }
+        self.session.identified();
         self.sockets.insert(Arc::clone(name), joined);
     }
 

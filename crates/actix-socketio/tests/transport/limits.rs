@@ -60,6 +60,41 @@ async fn the_number_of_sessions_is_limited() {
 }
 
 #[actix_rt::test]
+async fn those_who_do_not_join_end_the_oldest_of_them_and_nobody_who_joined() {
+    let config = EngineConfig { max_anonymous_per_address: 3, ..EngineConfig::default() };
+    let server = TestServer::with(config, unlimited());
+    let joined = server.join("ann").await;
+    let strangers = [server.open().await, server.open().await, server.open().await];
+    let late = server.join("bob").await;
+    until("the oldest ends", async || server.engine.len() == 4).await;
+    assert_eq!(server.post(&strangers[0], "3").await.status(), 400);
+    assert_eq!(server.post(&strangers[1], "3").await.status(), 200);
+    for _ in 0..10 {
+        server.open().await;
+    }
+    until("three are left", async || server.engine.len() == 5).await;
+    for sid in [&joined, &late] {
+        assert_eq!(server.post(sid, "3").await.status(), 200);
+    }
+    server.stop().await;
+}
+
+#[actix_rt::test]
+async fn half_a_surrogate_pair_is_read_and_the_session_stays() {
+    let server = TestServer::start();
+    let sid = server.join("ann").await;
+    for text in [r#"\ud800"#, r#"\uDC00a"#] {
+        assert_eq!(server.post(&sid, format!(r#"42["message","{text}"]"#)).await.status(), 200);
+        let packets = server.packets(&sid, 1).await;
+        assert!(packets[0].contains('\u{fffd}'), "{packets:?}");
+    }
+    let stranger = server.open().await;
+    assert_eq!(server.post(&stranger, r#"40{"token":"\ud800"}"#).await.status(), 200);
+    assert_eq!(server.packets(&stranger, 1).await, [r#"44{"message":"Invalid token"}"#]);
+    server.stop().await;
+}
+
+#[actix_rt::test]
 async fn packets_over_the_rate_limit_get_an_error_and_a_flood_ends_the_session() {
     let rate = EventRate { per_second: 0, burst: 3 };
     let server = TestServer::with(EngineConfig::default(), SocketConfig { rate: Some(rate), ..unlimited() });
