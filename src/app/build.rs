@@ -21,11 +21,14 @@ use crate::{
         tokens::{self, RevokedTokens},
         webhook::Webhooks,
     },
-    config::{Config, DataDir, Environment, Origins, PublicUrl, Service},
+    config::{Config, DataDir, Environment, Origins, PublicUrl, RateLimitConfig, Service},
     domain::Timestamp,
     http::{
         HttpSettings, State, ops,
-        rate::AuthLimits,
+        rate::{
+            AuthLimits,
+            work::{PerMinute, WorkLimits},
+        },
         routes::{self, Services},
         server,
     },
@@ -208,6 +211,11 @@ impl AppBuilder<'_> {
         let limits = AuthLimits::new(config.rate_limit.enabled, config.rate_limit.auth_per_minute);
         let limits = super::redis::limits(limits, redis.as_ref());
         let mut state = State::new(settings, tokens, limits);
+        let RateLimitConfig { enabled, carts_per_minute, orders_per_minute, searches_per_minute, .. } =
+            config.rate_limit;
+        let per_minute =
+            PerMinute { carts: carts_per_minute, orders: orders_per_minute, searches: searches_per_minute };
+        state.work_limits = WorkLimits::new(enabled, per_minute);
         let stores = self.storage.stores();
         state.dead_tokens = Arc::new(match &stores.cluster {
             Some(_) => RevokedTokens::shared(stores.accounts, redis.clone()),

@@ -1,7 +1,7 @@
 //! The chat: its conversations, and the sockets that reach it.
 
 use super::services::pricing;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use secrecy::ExposeSecret;
@@ -10,7 +10,7 @@ use super::services::{AppBuilder, signed};
 use crate::{
     actors::checkout_link::CheckoutLink,
     config::Service,
-    http::{State, mcp::Mcp},
+    http::{State, address, mcp::Mcp, rate::network},
     runtime::calls::{Calls, Registry},
     store::Stores,
     ws::{
@@ -24,6 +24,8 @@ use crate::{
 
 /// The most bytes of a frame: the longest message in any script.
 const PAYLOAD_MAX: usize = 128 << 10;
+/// How long a client may take to connect with a token.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 impl AppBuilder<'_> {
     /// Starts the chat, if this process serves it.
@@ -72,12 +74,14 @@ impl AppBuilder<'_> {
             accounts: stores.cluster.is_some().then_some(stores.accounts),
         };
         expiry.start(self.runtime);
-        let mut sockets = SocketConfig::default();
+        let mut sockets = SocketConfig { connect_timeout: CONNECT_WITHIN, ..SocketConfig::default() };
         if !config.rate_limit.enabled {
             sockets.rate = None;
         }
         let server =
             SocketServer::new(sockets).namespace("/", ChatNamespace::new(chats.clone(), Arc::new(socket_auth), live));
+        let trusted = state.settings.trusted_proxies.clone();
+        let server = server.address(move |request| network(address::of(request, &trusted)));
         Engine::new(EngineConfig { max_payload: PAYLOAD_MAX, ..EngineConfig::default() }, server)
     }
 }

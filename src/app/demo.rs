@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use self::goods::{Good, Goods};
 use crate::{
     actors::{
-        accounts::calls::{AccountRefusal, AddAddress, CreateAdmin, LogIn, LoginName, Register},
+        accounts::calls::{AccountRefusal, AddAddress, CreateAdmin, LogIn, LoginName, Register, Source},
         catalogue::calls::{CountProducts, CreateProduct, InsertProducts},
     },
     config::{Config, Environment},
@@ -124,7 +124,8 @@ fn email(username: &str) -> String {
 
 async fn login(services: &Services, username: &str) -> Result<UserId> {
     let name = LoginName::Username(username.to_owned());
-    let user = services.calls.ask(LogIn { name, password: SecretString::from(PASSWORD) }).await;
+    let user =
+        services.calls.ask(LogIn { name, password: SecretString::from(PASSWORD), source: Source::default() }).await;
     Ok(user.with_context(|| format!("{username} is there with another password"))?.id)
 }
 
@@ -135,6 +136,7 @@ async fn account(services: &Services, username: &str, first: &str, last: &str, r
         full_name: FullName { first_name: first.to_owned(), last_name: last.to_owned() },
         role,
         password: SecretString::from(PASSWORD),
+        source: Source::default(),
     };
     match services.calls.ask(new).await {
         Ok(user) => Ok(user.id),

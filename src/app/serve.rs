@@ -6,7 +6,7 @@ use std::io::Write;
 use anyhow::{Context, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{App, demo};
+use super::{App, demo, open_files};
 use crate::config::{Config, Service, Services, listening_url};
 
 /// Serves until a signal stops it; with `demo`, fills an empty shop once it is ready.
@@ -21,6 +21,8 @@ pub fn serve(config: &Config, demo: bool) -> Result<()> {
     if demo {
         demo::allow(config)?;
     }
+    // Before anything is opened, so that too low a limit is told in one sentence.
+    open_files::raise_limit()?;
     actix_rt::System::new().block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("signals cannot be listened to")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be listened to")?;

@@ -63,6 +63,9 @@ pub struct HttpConfig {
 pub struct RateLimitConfig {
     #[serde(deserialize_with = "one::<Flag, _>")] pub enabled: bool,
     #[serde(deserialize_with = "whole::<1, 4_294_967_295, _, _>")] pub auth_per_minute: NonZeroU32,
+    #[serde(deserialize_with = "whole::<1, 4_294_967_295, _, _>")] pub carts_per_minute: NonZeroU32,
+    #[serde(deserialize_with = "whole::<1, 4_294_967_295, _, _>")] pub orders_per_minute: NonZeroU32,
+    #[serde(deserialize_with = "whole::<1, 4_294_967_295, _, _>")] pub searches_per_minute: NonZeroU32,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]

@@ -7,10 +7,15 @@ use std::{
     convert::Infallible,
     io::Write,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
 };
 
 use actix_web::{
+    HttpRequest,
     body::{BodySize, BoxBody, MessageBody},
     dev::ServiceResponse,
     http::{
@@ -24,14 +29,19 @@ use actix_web::{
 };
 use flate2::{Compression, write::GzEncoder};
 
-use super::error::ApiError;
+use super::{
+    connection::{Held, Reader},
+    error::ApiError,
+};
 
 /// The smallest body that is compressed, in bytes.
 const COMPRESS_MIN: usize = 1024;
 /// Larger bodies are compressed on a thread of their own, so that no worker stands still.
 const IN_PLACE_MAX: usize = 64 * 1024;
+/// What all answers that are being compressed on such threads may hold, in bytes.
+const COMPRESSING_MAX: usize = 16 * 1024 * 1024;
 /// What is handed to a connection at once, in bytes.
-const SLICE: usize = 16 * 1024;
+const SLICE: usize = 8 * 1024;
 /// Quality and window of Brotli: what it gains beyond costs more than it saves on answers made on the spot.
 const BROTLI: (u32, u32) = (4, 20);
 
@@ -92,23 +102,41 @@ fn listed<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
 }
 
 /// A body that is handed over in pieces, so that of a large one little is copied for a client that reads slowly.
-struct Sliced(Bytes);
+enum Sliced {
+    Own(Bytes),
+    Held(Held),
+}
 
 impl MessageBody for Sliced {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
-        BodySize::Sized(u64::try_from(self.0.len()).unwrap_or(u64::MAX))
+        let left = match self {
+            Self::Own(bytes) => bytes.len(),
+            Self::Held(held) => held.len(),
+        };
+        BodySize::Sized(u64::try_from(left).unwrap_or(u64::MAX))
     }
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        let length = self.0.len().min(SLICE);
-        Poll::Ready((length > 0).then(|| Ok(self.0.split_to(length))))
+        Poll::Ready(match &mut *self {
+            Self::Own(bytes) => {
+                let length = bytes.len().min(SLICE);
+                (length > 0).then(|| Ok(bytes.split_to(length)))
+            }
+            Self::Held(held) => held.next(SLICE).map(Ok),
+        })
     }
 }
 
-fn body_of(bytes: Bytes) -> BoxBody {
-    if bytes.len() > SLICE { BoxBody::new(Sliced(bytes)) } else { BoxBody::new(bytes) }
+fn body_of(bytes: Bytes, request: &HttpRequest) -> BoxBody {
+    if bytes.len() <= SLICE {
+        return BoxBody::new(bytes);
+    }
+    BoxBody::new(match request.conn_data::<Arc<Reader>>() {
+        Some(reader) => Sliced::Held(Held::new(Arc::clone(reader), bytes)),
+        None => Sliced::Own(bytes),
+    })
 }
 
 /// Compresses an answer where the client takes that and it is worth it, and names the encoding in its tag. An answer
@@ -125,6 +153,8 @@ pub async fn encode(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<B
     let BodySize::Sized(size) = response.response().body().size() else { return response };
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     let Some(coding) = (size >= COMPRESS_MIN).then(|| chosen(&response)).flatten() else { return sliced(response) };
+    // Whoever asks for more than can be compressed gets it as it is.
+    let Some(_place) = Compressing::begin(size) else { return sliced(response) };
     let (request, answer) = response.into_parts();
     let (mut head, body) = answer.into_parts();
     let bytes = match body.try_into_bytes() {
@@ -151,16 +181,19 @@ pub async fn encode(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<B
         }
         None => bytes,
     };
-    ServiceResponse::new(request, head.set_body(body_of(body)))
+    let body = body_of(body, &request);
+    ServiceResponse::new(request, head.set_body(body))
 }
 
 fn sliced(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     match response.response().body().size() {
         BodySize::Sized(size) if usize::try_from(size).is_ok_and(|size| size > SLICE) => {
-            response.map_body(|_, body| match body.try_into_bytes() {
-                Ok(bytes) => body_of(bytes),
+            let (request, response) = response.into_parts();
+            let response = response.map_body(|_, body| match body.try_into_bytes() {
+                Ok(bytes) => body_of(bytes, &request),
                 Err(body) => body,
-            })
+            });
+            ServiceResponse::new(request, response)
         }
         _ => response,
     }
@@ -209,6 +242,26 @@ fn chosen(response: &ServiceResponse<BoxBody>) -> Option<ContentEncoding> {
     match accepted.negotiate([Encoding::brotli(), Encoding::gzip(), Encoding::identity()].iter())? {
         Encoding::Known(coding @ (ContentEncoding::Brotli | ContentEncoding::Gzip)) => Some(coding),
         _ => None,
+    }
+}
+
+/// A large answer that is being compressed, or waits for that.
+struct Compressing(usize);
+
+static COMPRESSING: AtomicUsize = AtomicUsize::new(0);
+
+impl Compressing {
+    fn begin(size: usize) -> Option<Self> {
+        let size = if size > IN_PLACE_MAX { size } else { 0 };
+        let all = COMPRESSING.fetch_add(size, Ordering::Relaxed) + size;
+        let begun = Self(size);
+        (size == 0 || all <= COMPRESSING_MAX).then_some(begun)
+    }
+}
+
+impl Drop for Compressing {
+    fn drop(&mut self) {
+        COMPRESSING.fetch_sub(self.0, Ordering::Relaxed);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Extractors: JSON bodies and ids in paths.
 //!
-//! A body has at most 1 MiB and must arrive within 30 seconds. Errors name the field's path: first missing fields,
+//! A body has at most 1 MiB (256 KiB to log in or register) and must arrive within 30 seconds. Errors name the field's path: first missing fields,
 //! wrong types and unknown values, as serde reports them, then values outside the ranges that garde checks.
 //!
 //! **Invariant:** a handler that takes a `Json<T>` gets a valid `T`.
@@ -34,15 +34,18 @@ pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// The room that a body gets before anything of it has come, in bytes.
 const FIRST_ROOM: usize = 16 * 1024;
 
-/// A valid JSON body.
+/// The largest JSON body of a login or a registration.
+pub const SMALL_BODY_MAX: usize = 256 * 1024;
+
+/// A valid JSON body of at most `MAX` bytes.
 #[derive(Debug, Clone)]
-pub struct Json<T>(pub T);
+pub struct Json<T, const MAX: usize = BODY_MAX>(pub T);
 
 /// A valid JSON body; an empty body counts as `{}`.
 #[derive(Debug, Clone)]
 pub struct JsonOrEmpty<T>(pub T);
 
-impl<T> FromRequest for Json<T>
+impl<T, const MAX: usize> FromRequest for Json<T, MAX>
 where
     T: DeserializeOwned + Validate + 'static,
     T::Context: Default,
@@ -52,7 +55,7 @@ where
 
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let checked = is_json(req.headers());
-        let body = read_body(req, payload, BODY_MAX);
+        let body = read_body(req, payload, MAX);
         Box::pin(async move {
             checked?;
             parse(&body.await?).map(Self)
@@ -82,16 +85,23 @@ where
     }
 }
 
-/// What all bodies together may hold that have not arrived whole, in bytes.
-const UNFINISHED_MAX: usize = 64 * 1024 * 1024;
+/// What all uploads together may hold that have not arrived whole, in bytes, and all other bodies. They are counted
+/// apart, since an upload takes many times as much and a refused one is work lost.
+const UNFINISHED_MAX: [usize; 2] = [64 * 1024 * 1024, 32 * 1024 * 1024];
 /// How long a client may send nothing of a body that it has begun.
 const BODY_PAUSE: Duration = Duration::from_secs(10);
 
-static UNFINISHED: AtomicUsize = AtomicUsize::new(0);
+static UNFINISHED: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
 
-/// The share of one body in what unfinished bodies hold.
+/// The share of one body in what unfinished bodies hold. The beginning of a body does not count, so that ordinary
+/// requests are served while others send large bodies and do not end them.
 #[derive(Debug, Default)]
-pub struct Unfinished(usize);
+pub struct Unfinished {
+    /// Which of the two it counts for.
+    kind: usize,
+    bytes: usize,
+    counted: usize,
+}
 
 impl Unfinished {
     /// Counts that many bytes more.
@@ -99,8 +109,10 @@ impl Unfinished {
     /// # Errors
     /// 503 while there is too much of all of them.
     pub fn add(&mut self, bytes: usize) -> Result<(), ApiError> {
-        self.0 += bytes;
-        if UNFINISHED.fetch_add(bytes, Ordering::Relaxed) + bytes > UNFINISHED_MAX {
+        self.bytes += bytes;
+        let more = self.bytes.saturating_sub(FIRST_ROOM) - self.counted;
+        self.counted += more;
+        if more > 0 && UNFINISHED[self.kind].fetch_add(more, Ordering::Relaxed) + more > UNFINISHED_MAX[self.kind] {
             return Err(ApiError::unavailable("upload"));
         }
         Ok(())
@@ -109,7 +121,7 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        UNFINISHED.fetch_sub(self.0, Ordering::Relaxed);
+        UNFINISHED[self.kind].fetch_sub(self.counted, Ordering::Relaxed);
     }
 }
 
@@ -143,7 +155,7 @@ pub fn read_body(
         let whole = async {
             // What is announced may never come.
             let mut body = BytesMut::with_capacity(announced.unwrap_or(0).min(FIRST_ROOM));
-            let mut unfinished = Unfinished::default();
+            let mut unfinished = Unfinished { kind: 1, ..Unfinished::default() };
             while let Some(chunk) = next_piece(&mut payload).await? {
                 let chunk = chunk.map_err(|_| ApiError::Malformed("the body broke off".into()))?;
                 if body.len() + chunk.len() > max {
@@ -154,6 +166,10 @@ pub fn read_body(
                     return Ok(chunk);
                 }
                 unfinished.add(chunk.len())?;
+                if body.capacity() - body.len() < chunk.len() {
+                    // All that is announced at once: grown in steps it would take several times as much.
+                    body.reserve(announced.map_or(0, |all| all.saturating_sub(body.len())).max(chunk.len()));
+                }
                 body.extend_from_slice(&chunk);
             }
             Ok(body.freeze())

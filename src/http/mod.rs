@@ -9,7 +9,9 @@
 pub mod address;
 mod audit;
 pub mod auth;
+mod connection;
 pub mod csrf;
+mod device;
 pub mod docs;
 mod entity;
 pub mod error;

@@ -1,5 +1,8 @@
 //! Rate limits for logins and registrations: for each address and for each account.
 //!
+//! Whoever comes from where an account was logged in to before, by address or by a cookie of the browser, has an
+//! allowance of their own beside these: others who fail lock nobody out.
+//!
 //! With Redis the attempts at all nodes are counted there, exactly; while Redis is unavailable each node counts by
 //! itself, continuing from the attempts that it has accepted.
 //!
@@ -18,20 +21,27 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 use metrics::counter;
+use moka::sync::Cache;
 
 use self::redis_limits::RedisLimits;
-use crate::{domain::identity::login_key, integrations::redis::Redis};
+use crate::{actors::accounts::calls::Source, domain::identity::login_key, integrations::redis::Redis};
 
 mod redis_limits;
+pub mod work;
 
 /// From this many keys on, idle keys are removed at each thousandth check.
 const KEYS_MANY: usize = 100_000;
 /// Idle keys are removed at least once in this many checks.
 const SWEEP_EVERY: u64 = 10_000;
+/// How many places of logins are remembered; those that are not used make room.
+const KNOWN_MAX: u64 = 100_000;
 
 /// The limits on logging in and registering.
 pub struct AuthLimits {
     limits: Option<Limits>,
+    /// The address and account of logins that succeeded; hashes of them.
+    known: Cache<u64, ()>,
+    hasher: RandomState,
     redis: Option<RedisLimits>,
     per_minute: NonZeroU32,
 }
@@ -39,7 +49,8 @@ pub struct AuthLimits {
 struct Limits {
     addresses: DefaultKeyedRateLimiter<IpAddr>,
     accounts: DefaultKeyedRateLimiter<u64>,
-    hasher: RandomState,
+    /// By device or address, each with its account.
+    known: DefaultKeyedRateLimiter<u64>,
     clock: DefaultClock,
     checks: AtomicU64,
 }
@@ -53,11 +64,11 @@ impl AuthLimits {
         let limits = enabled.then(|| Limits {
             addresses: RateLimiter::keyed(quota),
             accounts: RateLimiter::keyed(quota),
-            hasher: RandomState::new(),
+            known: RateLimiter::keyed(quota),
             clock: DefaultClock::default(),
             checks: AtomicU64::new(0),
         });
-        Self { limits, redis: None, per_minute }
+        Self { limits, known: Cache::new(KNOWN_MAX), hasher: RandomState::new(), redis: None, per_minute }
     }
 
     /// Counts together with other nodes, in Redis.
@@ -65,6 +76,41 @@ impl AuthLimits {
     pub fn with_redis(mut self, redis: Redis) -> Self {
         self.redis = self.limits.is_some().then(|| RedisLimits::new(redis, self.per_minute));
         self
+    }
+
+    /// Counts an attempt to log in at `account` from `address`, by a browser whose cookie names `device` if this account
+    /// was logged in to there. Returns where it comes from.
+    ///
+    /// # Errors
+    ///
+    /// How many seconds to wait, when there were too many attempts.
+    pub async fn admit_login(&self, address: IpAddr, account: &str, device: Option<&str>) -> Result<Source, u64> {
+        let account = login_key(account);
+        let place = self.place(address, &account);
+        let known = match device {
+            Some(device) => Some(self.hasher.hash_one((device, &account))),
+            None => self.known.contains_key(&place).then_some(place),
+        };
+        let source = match known {
+            Some(line) => Source { line, known: true },
+            None => Source { line: self.hasher.hash_one(network(address)), known: false },
+        };
+        match (self.admit(address, Some(&account)).await, known, &self.limits) {
+            (Err(_), Some(known), Some(limits)) => {
+                limits.known.check_key(&known).map_err(|until| limits.wait(&until))?
+            }
+            (admitted, ..) => admitted?,
+        }
+        Ok(source)
+    }
+
+    /// Remembers that somebody has logged in at `account` from `address`.
+    pub fn remember(&self, address: IpAddr, account: &str) {
+        self.known.insert(self.place(address, &login_key(account)), ());
+    }
+
+    fn place(&self, address: IpAddr, account: &str) -> u64 {
+        self.hasher.hash_one((network(address), account))
     }
 
     /// Counts an attempt from `address`, and at `account` if one is named, at all nodes.
@@ -98,35 +144,49 @@ impl AuthLimits {
     pub fn check(&self, address: IpAddr, account: Option<&str>) -> Result<(), u64> {
         let Some(limits) = &self.limits else { return Ok(()) };
         limits.sweep();
-        let wait = |until: governor::NotUntil<_>| until.wait_time_from(limits.clock.now()).as_secs() + 1;
-        limits.addresses.check_key(&network(address)).map_err(wait)?;
+        limits.addresses.check_key(&network(address)).map_err(|until| limits.wait(&until))?;
         match account {
-            Some(account) => limits.accounts.check_key(&limits.hasher.hash_one(login_key(account))).map_err(wait),
+            Some(account) => {
+                let account = self.hasher.hash_one(login_key(account));
+                limits.accounts.check_key(&account).map_err(|until| limits.wait(&until))
+            }
             None => Ok(()),
         }
     }
 
     #[must_use]
     pub fn keys(&self) -> usize {
-        self.limits.as_ref().map_or(0, |limits| limits.addresses.len() + limits.accounts.len())
+        self.limits.as_ref().map_or(0, Limits::keys)
     }
 }
 
 impl Limits {
+    fn keys(&self) -> usize {
+        self.addresses.len() + self.accounts.len() + self.known.len()
+    }
+
+    /// The seconds until there is an allowance again.
+    fn wait(&self, until: &governor::NotUntil<<DefaultClock as Clock>::Instant>) -> u64 {
+        until.wait_time_from(self.clock.now()).as_secs() + 1
+    }
+
     fn sweep(&self) {
         let check = self.checks.fetch_add(1, Ordering::Relaxed);
-        let many = check.is_multiple_of(1_000) && self.addresses.len() + self.accounts.len() > KEYS_MANY;
+        let many = check.is_multiple_of(1_000) && self.keys() > KEYS_MANY;
         if many || (check > 0 && check.is_multiple_of(SWEEP_EVERY)) {
             self.addresses.retain_recent();
             self.addresses.shrink_to_fit();
             self.accounts.retain_recent();
             self.accounts.shrink_to_fit();
+            self.known.retain_recent();
+            self.known.shrink_to_fit();
         }
     }
 }
 
 /// A customer of an IPv6 provider has at least a /64, which counts as one address.
-fn network(address: IpAddr) -> IpAddr {
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
@@ -156,6 +216,23 @@ mod tests {
         assert!(limits.check(address(5), Some("a@b.cd ")).is_err());
         assert_eq!(limits.check(address(6), Some("other@b.cd")), Ok(()));
         assert_eq!(limits.keys(), 8);
+    }
+
+    #[tokio::test]
+    async fn who_comes_from_where_they_came_before_is_not_locked_out_by_others() {
+        let limits = AuthLimits::new(true, NonZeroU32::new(3).unwrap());
+        let admit = async |last, device| limits.admit_login(address(last), "a@b.cd", device).await;
+        assert!(!admit(1, None).await.unwrap().known);
+        limits.remember(address(1), "A@b.cd ");
+        assert!(admit(1, None).await.unwrap().known);
+        while admit(2, None).await.is_ok() {}
+        assert!(admit(3, None).await.is_err(), "the account has had too many attempts");
+        let (here, device) = (admit(1, None).await.unwrap(), admit(2, Some("laptop")).await.unwrap());
+        assert!(here.known && device.known && here.line != device.line);
+        while admit(1, None).await.is_ok() {}
+        assert!(admit(1, Some("laptop")).await.is_ok(), "somebody else behind the same address");
+        while limits.admit_login(address(1), "other@b.cd", None).await.is_ok() {}
+        assert!(admit(1, Some("laptop")).await.is_ok(), "somebody else at another account");
     }
 
     #[test]

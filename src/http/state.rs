@@ -5,16 +5,27 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{HttpRequest, web::Bytes};
+use actix_web::{HttpRequest, cookie::Cookie, web::Bytes};
 use prometheus::Registry;
 use utoipa::openapi::OpenApi;
 
 use super::{
-    address, docs, error::ApiError, fallback::RouteTable, ops::ReadinessReport, pages::Policies, rate::AuthLimits,
+    address,
+    device::Device,
+    docs,
+    error::ApiError,
+    fallback::RouteTable,
+    ops::ReadinessReport,
+    pages::Policies,
+    rate::{AuthLimits, work::WorkLimits},
 };
 use crate::{
-    actors::tokens::{RevokedTokens, Tokens},
+    actors::{
+        accounts::calls::Source,
+        tokens::{RevokedTokens, Tokens},
+    },
     config::{Network, Origins},
+    domain::user::User,
 };
 
 #[derive(Debug, Clone)]
@@ -74,6 +85,8 @@ pub struct State {
     pub dead_tokens: Arc<RevokedTokens>,
     /// Limits on logging in and registering.
     pub auth_limits: AuthLimits,
+    /// Limits on carts, orders and searches.
+    pub work_limits: WorkLimits,
     pub readiness: ReadinessSource,
     pub(super) policies: Policies,
     /// The metrics, when they are recorded.
@@ -99,6 +112,7 @@ impl State {
             tokens,
             dead_tokens: Arc::default(),
             auth_limits,
+            work_limits: WorkLimits::default(),
             readiness: Arc::new(ReadinessReport::default),
             metrics: None,
             describe: OnceLock::new(),
@@ -133,6 +147,29 @@ impl State {
         const REFUSED: ApiError =
             ApiError::Forbidden { code: "request.operators_only", message: "only the shop's operators may see this" };
         if self.is_operator(req) { Ok(()) } else { Err(REFUSED) }
+    }
+
+    /// Counts an attempt to log in at `account`, and tells where it comes from.
+    ///
+    /// # Errors
+    ///
+    /// 429 after too many attempts, unless it comes from where this account was logged in to before.
+    pub async fn admit_login(&self, req: &HttpRequest, account: &str) -> Result<Source, ApiError> {
+        let address = address::of(req, &self.settings.trusted_proxies);
+        let device = Device::of(req, &self.tokens).filter(|device| device.knows(&self.tokens, account));
+        let admitted = self.auth_limits.admit_login(address, account, device.as_ref().map(Device::id)).await;
+        admitted.map_err(|retry_after| ApiError::TooManyRequests { retry_after })
+    }
+
+    /// Remembers from where somebody has logged in; the cookie is for their browser.
+    pub fn remember_login(&self, req: &HttpRequest, user: &User) -> Cookie<'static> {
+        let address = address::of(req, &self.settings.trusted_proxies);
+        let mut device = Device::of(req, &self.tokens).unwrap_or_else(Device::new);
+        for account in [&user.email, &user.username] {
+            self.auth_limits.remember(address, account);
+            device.remember(&self.tokens, account);
+        }
+        device.cookie(&self.tokens, self.settings.production)
     }
 
     /// Sets the function that makes the OpenAPI document. The first one stays: each worker sets

@@ -73,9 +73,9 @@ impl Process {
         process.until_ready().map(|()| process)
     }
 
-    /// Starts a `serve`, and does not wait for it.
+    /// Starts a `serve`, and does not wait for it. What it logs goes where `command` says, else to the test's own.
     pub fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
         let (tell, ready) = mpsc::channel();
         // Reads on to the end, so that the program never waits for its reader.
@@ -105,6 +105,13 @@ impl Process {
     /// Where it listens: `http://127.0.0.1:port`.
     pub fn base(&self) -> String {
         self.client.base()
+    }
+
+    /// The most memory that it has had resident so far, in MiB.
+    pub fn peak_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
     }
 
     /// How it ended, if it has.

@@ -76,6 +76,15 @@ pub(super) fn password<S: Serializer>(password: &SecretString, to: S) -> Result<
     to.serialize_str(password.expose_secret())
 }
 
+/// Where a password comes from. Passwords of one source wait for each other, and not for those of others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// A hash of the address, or of the device and account.
+    pub line: u64,
+    /// Whether this account has been logged in to from there before.
+    pub known: bool,
+}
+
 /// Creates a user or seller; any other role is refused. A repeated call would be refused because the user exists.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Register {
@@ -87,6 +96,8 @@ pub struct Register {
     /// 8 to 128 characters.
     #[serde(serialize_with = "password")]
     pub password: SecretString,
+    #[serde(default)]
+    pub source: Source,
 }
 
 impl Call for Register {
@@ -141,6 +152,8 @@ pub struct LogIn {
     pub name: LoginName,
     #[serde(serialize_with = "password")]
     pub password: SecretString,
+    #[serde(default)]
+    pub source: Source,
 }
 
 impl Call for LogIn {
@@ -158,6 +171,8 @@ pub struct ReplaceEmail {
     pub email: String,
     #[serde(serialize_with = "password")]
     pub password: SecretString,
+    #[serde(default)]
+    pub source: Source,
 }
 
 impl Call for ReplaceEmail {

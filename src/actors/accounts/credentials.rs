@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     Accounts, Failure, SHOP,
     actor::Effects,
-    calls::{AccountRefusal, password as secret},
+    calls::{AccountRefusal, Source, password as secret},
     invalid, read,
 };
 use crate::{
@@ -230,6 +230,12 @@ pub(super) fn check_password(
     }
 }
 
+/// Changes of one user wait for each other, and not for those of others.
+fn source_of(user: UserId) -> Source {
+    let line = user.bytes().iter().fold(0, |line: u64, byte| line.rotate_left(8) ^ u64::from(*byte));
+    Source { line, known: true }
+}
+
 impl Accounts {
     async fn request_reset(&self, email: &str) -> Result<(), Failure> {
         let Some(user) = read(self.store.by_email(&identity::email_key(email.trim()))).await? else { return Ok(()) };
@@ -251,7 +257,7 @@ impl Accounts {
 
     async fn check_current(&self, id: UserId, password: SecretString) -> Result<User, Failure> {
         let user = read(self.store.get(id)).await?.ok_or(AccountRefusal::NoSuchUser)?;
-        let verified = self.passwords.verify(password, Some(user.password_hash.clone())).await?;
+        let verified = self.passwords.verify(password, Some(user.password_hash.clone()), source_of(id)).await?;
         if verified == super::Verified::No { Err(AccountRefusal::WrongPassword.into()) } else { Ok(user) }
     }
 }
@@ -272,7 +278,7 @@ impl Handles<ResetPassword> for Accounts {
             return Err(UserError::TokenInvalid.into());
         }
         check_password(&password, &user.email, Some(&user.username), &user.full_name)?;
-        let password_hash = self.passwords.hash(password).await?;
+        let password_hash = self.passwords.hash(password, source_of(user.id)).await?;
         let change = move |user: &mut User, now| {
             user.reset_password(&hash, password_hash.clone(), now)?;
             Ok(Effects { notices: vec![notice(NoticeKind::PasswordChanged, user)], ends_tokens: true })
@@ -286,7 +292,7 @@ impl Handles<ChangePassword> for Accounts {
         let ChangePassword { user: id, current, password } = call;
         let user = self.check_current(id, current).await?;
         check_password(&password, &user.email, Some(&user.username), &user.full_name)?;
-        let (new, old) = (self.passwords.hash(password).await?, user.password_hash);
+        let (new, old) = (self.passwords.hash(password, source_of(user.id)).await?, user.password_hash);
         let change = move |user: &mut User, _| {
             // Another change came first, with which `current` is not the password any more.
             if user.password_hash != old {

@@ -24,7 +24,7 @@ use self::{
     cache::{Users, bare},
     calls::{
         AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
-        LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken,
+        LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken, Source,
     },
     credentials::{Requests, check_password},
 };
@@ -112,14 +112,14 @@ pub fn start(
 
 impl Accounts {
     async fn create(&self, account: Register) -> Result<User, Failure> {
-        let Register { email, username, full_name, role, password } = account;
+        let Register { email, username, full_name, role, password, source } = account;
         if !identity::is_email(&email) {
             return Err(invalid("email", "must be an e-mail address"));
         }
         check_username(username.as_deref())?;
         let full_name = check_full_name(full_name)?;
         check_password(&password, &email, username.as_deref(), &full_name)?;
-        let password_hash = self.passwords.hash(password).await?;
+        let password_hash = self.passwords.hash(password, source).await?;
         let requests = self.settings.confirms_email.then(|| self.requests.clone());
         let new = NewUser { email, username, full_name, role, password_hash, requests };
         self.write(|writer| async move { writer.create(new).await }).await
@@ -155,10 +155,10 @@ impl Accounts {
 
     /// Replaces a hash of a password form that is no longer used. If that fails, the old hash
     /// stays valid.
-    async fn hash_anew(&self, user: &User, password: SecretString) {
+    async fn hash_anew(&self, user: &User, password: SecretString, source: Source) {
         let (id, old) = (user.id, user.password_hash.clone());
         let replaced = async {
-            let new = self.passwords.hash(password).await?;
+            let new = self.passwords.hash(password, source).await?;
             let change = move |user: &mut User| {
                 if user.password_hash == old {
                     user.password_hash.clone_from(&new);
@@ -207,7 +207,15 @@ impl Handles<Register> for Accounts {
 
 impl Handles<CreateAdmin> for Accounts {
     async fn handle(&self, CreateAdmin { email, username, password }: CreateAdmin) -> Outcome<CreateAdmin> {
-        self.create(Register { email, username, full_name: FullName::default(), role: Role::Admin, password }).await
+        self.create(Register {
+            email,
+            username,
+            full_name: FullName::default(),
+            role: Role::Admin,
+            password,
+            source: Source::default(),
+        })
+        .await
     }
 }
 
@@ -227,9 +235,9 @@ impl Handles<PromoteToAdmin> for Accounts {
 }
 
 impl Handles<LogIn> for Accounts {
-    async fn handle(&self, LogIn { name, password }: LogIn) -> Outcome<LogIn> {
+    async fn handle(&self, LogIn { name, password, source }: LogIn) -> Outcome<LogIn> {
         // A burst of logins must not cause a burst of reads.
-        if self.passwords.is_full() {
+        if self.passwords.is_full(source) {
             return Err(PasswordError::Busy.into());
         }
         let user = match name {
@@ -237,7 +245,7 @@ impl Handles<LogIn> for Accounts {
             LoginName::Username(username) => read(self.store.by_username(&identity::username_key(&username))).await?,
         };
         let hash = user.as_ref().map(|user| user.password_hash.clone());
-        let verified = self.passwords.verify(password.clone(), hash).await?;
+        let verified = self.passwords.verify(password.clone(), hash, source).await?;
         let user = user.filter(|_| verified != Verified::No).ok_or(AccountRefusal::BadCredentials)?;
         if read(self.store.is_dead(&block_key(&user.id.to_hex()))).await? {
             return Err(AccountRefusal::Blocked.into());
@@ -247,19 +255,20 @@ impl Handles<LogIn> for Accounts {
             self.users.forget(user.id);
         }
         if verified == Verified::Former {
-            self.hash_anew(&user, password).await;
+            self.hash_anew(&user, password, source).await;
         }
         Ok(bare(user))
     }
 }
 
 impl Handles<ReplaceEmail> for Accounts {
-    async fn handle(&self, ReplaceEmail { user: id, email, password }: ReplaceEmail) -> Outcome<ReplaceEmail> {
+    async fn handle(&self, call: ReplaceEmail) -> Outcome<ReplaceEmail> {
+        let ReplaceEmail { user: id, email, password, source } = call;
         if !identity::is_email(&email) {
             return Err(invalid("email", "must be an e-mail address"));
         }
         let user = read(self.store.get(id)).await?.ok_or(AccountRefusal::NoSuchUser)?;
-        if self.passwords.verify(password, Some(user.password_hash)).await? == Verified::No {
+        if self.passwords.verify(password, Some(user.password_hash), source).await? == Verified::No {
             return Err(AccountRefusal::BadCredentials.into());
         }
         self.change(id, move |user| user.replace_email(&email)).await

@@ -2,7 +2,7 @@
 //!
 //! A hash intentionally costs 19 MiB and tens of milliseconds. It never runs on a thread that
 //! serves requests, the number of concurrent hashes equals the number of threads here, and the queue
-//! is bounded: a full queue is [`PasswordError::Busy`] at once. A job whose caller has gone
+//! is bounded and fair ([`queue`]): a full line is [`PasswordError::Busy`] at once. A job whose caller has gone
 //! is skipped, a job that panics fails alone, and the working memory is released
 //! after the queue has been empty for a second.
 //!
@@ -23,15 +23,20 @@ use argon2::{
     Algorithm, Argon2, Block, Params, Version,
     password_hash::phc::{Output, ParamsString, PasswordHash, Salt},
 };
-use crossbeam_channel::{Receiver, Sender, TrySendError};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use tokio::sync::oneshot;
 
+use self::queue::Queue;
+use super::calls::Source;
 use crate::domain::identity::{former_forms, opaque};
+
+mod queue;
 
 /// The capacity of the queue.
 const QUEUE: usize = 2_048;
+/// The capacity of one line: what an office or a fair may send at once.
+const LINE: usize = 512;
 /// The time from the call to its answer.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// A thread without work for this long releases its working memory.
@@ -78,8 +83,17 @@ type Job = Box<dyn FnOnce(&mut Memory) + Send>;
 /// The hashing threads. They end when the last clone is dropped.
 #[derive(Clone)]
 pub struct Passwords {
-    queue: Sender<Job>,
+    queue: Arc<Handle>,
     begun: Arc<AtomicU64>,
+}
+
+/// Ends the threads when it is dropped.
+struct Handle(Arc<Queue>);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Passwords {
@@ -93,9 +107,10 @@ impl Passwords {
 
     /// The same with another queue length and idle time.
     pub(super) fn with_limits(threads: usize, queue: usize, idle: Duration) -> io::Result<Self> {
-        let (queue, jobs) = crossbeam_channel::bounded(queue);
+        let jobs = Arc::new(Queue::new(queue, LINE));
+        let queue = Arc::new(Handle(Arc::clone(&jobs)));
         for number in 0..threads.max(1) {
-            let jobs = jobs.clone();
+            let jobs = Arc::clone(&jobs);
             thread::Builder::new().name(format!("passwords-{number}")).spawn(move || serve(&jobs, idle))?;
         }
         Ok(Self { queue, begun: Arc::default() })
@@ -105,8 +120,8 @@ impl Passwords {
     ///
     /// # Errors
     /// [`PasswordError`].
-    pub async fn hash(&self, password: SecretString) -> Result<String, PasswordError> {
-        self.run(move |memory| hash(&opaque(&password), memory)).await
+    pub async fn hash(&self, password: SecretString, source: Source) -> Result<String, PasswordError> {
+        self.run(source, move |memory| hash(&opaque(&password), memory)).await
     }
 
     /// Whether `phc` is the hash of `password`. Without a hash it costs the same as a wrong password and is never
@@ -114,24 +129,29 @@ impl Passwords {
     ///
     /// # Errors
     /// [`PasswordError`].
-    pub async fn verify(&self, password: SecretString, phc: Option<String>) -> Result<Verified, PasswordError> {
-        self.run(move |memory| {
+    pub async fn verify(
+        &self,
+        password: SecretString,
+        phc: Option<String>,
+        source: Source,
+    ) -> Result<Verified, PasswordError> {
+        self.run(source, move |memory| {
             let verified = verify_forms(&password, phc.as_deref().unwrap_or(DUMMY), memory)?;
             Ok(if phc.is_some() { verified } else { Verified::No })
         })
         .await
     }
 
-    /// Whether the next job would be refused.
+    /// Whether the next job of this source would be refused.
     #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.queue.is_full()
+    pub fn is_full(&self, source: Source) -> bool {
+        self.queue.0.is_full(source)
     }
 
     /// The number of queued jobs.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.queue.len()
+        self.queue.0.len()
     }
 
     /// The number of jobs begun since the start; skipped ones do not count.
@@ -143,6 +163,7 @@ impl Passwords {
     /// Queues `work` for the threads and waits for its result.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        source: Source,
         work: impl FnOnce(&mut Memory) -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
         let (answer, answered) = oneshot::channel();
@@ -154,10 +175,7 @@ impl Passwords {
                 let _ = answer.send(work(memory));
             }
         };
-        self.queue.try_send(Box::new(job)).map_err(|refused| match refused {
-            TrySendError::Full(_) => PasswordError::Busy,
-            TrySendError::Disconnected(_) => PasswordError::Failed,
-        })?;
+        self.queue.0.push(source, Box::new(job))?;
         match tokio::time::timeout(DEADLINE, answered).await {
             Ok(answer) => answer.unwrap_or(Err(PasswordError::Failed)),
             Err(_) => Err(PasswordError::Deadline),
@@ -166,9 +184,9 @@ impl Passwords {
 }
 
 /// The loop of each thread.
-fn serve(jobs: &Receiver<Job>, idle: Duration) {
+fn serve(jobs: &Queue, idle: Duration) {
     lower_priority();
-    while let Ok(first) = jobs.recv() {
+    while let Some(first) = jobs.pop(None) {
         let mut memory = Memory::new();
         let mut next = Some(first);
         while let Some(job) = next {
@@ -176,7 +194,7 @@ fn serve(jobs: &Receiver<Job>, idle: Duration) {
                 tracing::error!("hashing a password panicked");
                 memory = Memory::new();
             }
-            next = jobs.recv_timeout(idle).ok();
+            next = jobs.pop(Some(idle));
         }
     }
 }

@@ -175,12 +175,19 @@ async fn add(accounts: &Calls, user: UserId, street: usize, is_default: bool) ->
 }
 
 fn by_email(email: &str, password: impl Into<SecretString>) -> LogIn {
-    LogIn { name: LoginName::Email(email.into()), password: password.into() }
+    LogIn { name: LoginName::Email(email.into()), password: password.into(), source: Source::default() }
 }
 
 fn jane(email: &str) -> Register {
     let full_name = FullName { first_name: "Jane".into(), last_name: "Doe".into() };
-    Register { email: email.into(), username: None, full_name, role: Role::User, password: "correct horse".into() }
+    Register {
+        email: email.into(),
+        username: None,
+        full_name,
+        role: Role::User,
+        password: "correct horse".into(),
+        source: Source::default(),
+    }
 }
 
 fn postal(street: usize) -> PostalAddress {
@@ -272,7 +279,11 @@ async fn an_unknown_user_costs_the_same_as_a_wrong_password() {
     let world = world();
     let user = world.accounts.ask(jane("jane@x.io")).await.unwrap();
     let bad = Err(refused(AccountRefusal::BadCredentials));
-    let by_name = |name: &str| LogIn { name: LoginName::Username(name.into()), password: "correct horse".into() };
+    let by_name = |name: &str| LogIn {
+        name: LoginName::Username(name.into()),
+        password: "correct horse".into(),
+        source: Source::default(),
+    };
     for (log_in, wanted) in [
         (by_email("JANE@x.io ", "wrong horse"), bad.clone()),
         (by_email("nobody@x.io", "correct horse"), bad.clone()),
@@ -300,7 +311,7 @@ async fn logins_beyond_the_queue_are_busy_and_read_nothing() {
             begun.send(()).map_err(|()| PasswordError::Failed)?;
             release.recv().map_err(|_| PasswordError::Failed)
         };
-        holder.run(work).await
+        holder.run(Source::default(), work).await
     });
     has_begun.await.unwrap();
     let flood = join_all((0..100).map(|_| accounts.ask(by_email("a@b.cd", "password"))));
@@ -403,7 +414,7 @@ async fn a_hash_of_another_form_is_replaced_at_login() {
     let [composed, decomposed] = ["Ünïcödé pass", "U\u{308}ni\u{308}co\u{308}de\u{301} pass"].map(SecretString::from);
     let user = world.accounts.ask(jane("jane@x.io")).await.unwrap();
     let before = decomposed.clone();
-    let hash = world.passwords.run(move |memory| passwords::hash(&before, memory)).await.unwrap();
+    let hash = world.passwords.run(Source::default(), move |memory| passwords::hash(&before, memory)).await.unwrap();
     world.store.change(user.id, |user| user.password_hash.clone_from(&hash));
     let stored = || world.store.user(user.id).password_hash;
     let login = async |password: &SecretString| world.accounts.ask(by_email("jane@x.io", password.clone())).await;
@@ -426,14 +437,18 @@ async fn a_user_without_an_email_address_logs_in_by_name_and_sets_another_addres
     let other = world.accounts.ask(jane("jane2@x.io")).await.unwrap();
     let right = || SecretString::from("correct horse");
     let replace = async |email: &str, password| {
-        world.accounts.ask(ReplaceEmail { user: other.id, email: email.into(), password }).await
+        world
+            .accounts
+            .ask(ReplaceEmail { user: other.id, email: email.into(), password, source: Source::default() })
+            .await
     };
     assert_eq!(replace("new@x.io", right()).await, Err(refused(AccountRefusal::Rule(UserError::EmailKept))));
     world.store.change(other.id, |user| user.leave_email_to(older.id));
 
     let bad = Err(refused(AccountRefusal::BadCredentials));
     assert_eq!(world.accounts.ask(by_email("jane2@x.io", right())).await, bad);
-    let log_in = LogIn { name: LoginName::Username(other.username.clone()), password: right() };
+    let log_in =
+        LogIn { name: LoginName::Username(other.username.clone()), password: right(), source: Source::default() };
     let by_name = world.accounts.ask(log_in).await.unwrap();
     assert_eq!((by_name.id, by_name.email_taken_by), (other.id, Some(older.id)));
     assert_eq!(replace("new@x.io", "wrong horse".into()).await, bad);

@@ -174,7 +174,7 @@ pub async fn change_email(
 ) -> Result<HttpResponse, ApiError> {
     let user = context.user()?.id;
     let email = form.typed("email").to_owned();
-    context.state().check_auth_rate(&req, Some(&user.to_hex())).await?;
+    let source = context.state().admit_login(&req, &user.to_hex()).await?;
     if form.text("password").len() > PASSWORD_BYTES_MAX {
         form.refuse("password", "this is not your password");
         return page(context, StatusCode::BAD_REQUEST, form).await;
@@ -182,7 +182,7 @@ pub async fn change_email(
     let password = SecretString::from(form.text("password"));
     let changed = match account(&context).await?.email_taken_by {
         Some(_) => {
-            let replaced = context.calls.ask(ReplaceEmail { user, email, password }).await;
+            let replaced = context.calls.ask(ReplaceEmail { user, email, password, source }).await;
             replaced.map(|_| "The e-mail address is saved. You can log in with it.")
         }
         None => {

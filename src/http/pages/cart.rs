@@ -29,6 +29,7 @@ use crate::{
     http::{
         error::ApiError,
         features::Feature,
+        rate::work::{CartChange, Limited},
         routes::{self, Registrar},
     },
 };
@@ -109,7 +110,10 @@ fn first_cookie(context: &PageContext) -> Option<ApiError> {
 /// # Errors
 ///
 /// To a script, the error; a browser sees it on the next page.
-pub async fn add(FormRequest { mut context, form }: FormRequest) -> Result<HttpResponse, ApiError> {
+pub async fn add(
+    _limit: Limited<CartChange>,
+    FormRequest { mut context, form }: FormRequest,
+) -> Result<HttpResponse, ApiError> {
     if let Some(answer) = first_cookie(&context) {
         return Ok(context.error_json(&answer));
     }
@@ -134,6 +138,7 @@ pub async fn add(FormRequest { mut context, form }: FormRequest) -> Result<HttpR
 /// # Errors
 /// As [`add`].
 pub async fn change(
+    _limit: Limited<CartChange>,
     FormRequest { mut context, form }: FormRequest,
     path: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
@@ -240,7 +245,10 @@ async fn change_quantity(
 ///
 /// # Errors
 /// As [`add`].
-pub async fn tidy(FormRequest { mut context, .. }: FormRequest) -> Result<HttpResponse, ApiError> {
+pub async fn tidy(
+    _limit: Limited<CartChange>,
+    FormRequest { mut context, .. }: FormRequest,
+) -> Result<HttpResponse, ApiError> {
     let cart_summary = CartSummary::of(&context).await?;
     for (line, _) in cart_summary.lines.iter().filter(|(_, offer)| !offer.for_sale) {
         match take_out(&mut context, line.product).await {

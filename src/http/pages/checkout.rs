@@ -31,7 +31,11 @@ use crate::{
         order::{Order, OrderStatus, Totals},
         user::PostalAddress,
     },
-    http::{error::ApiError, query},
+    http::{
+        error::ApiError,
+        query,
+        rate::work::{Limited, NewOrder},
+    },
 };
 
 #[derive(Template)]
@@ -173,7 +177,10 @@ async fn named(context: &PageContext, user: UserId, destination: Destination) ->
 /// # Errors
 ///
 /// 401, 403, 503; errors that the buyer can act on show the page again.
-pub async fn place(FormRequest { mut context, mut form }: FormRequest) -> Result<HttpResponse, ApiError> {
+pub async fn place(
+    _limit: Limited<NewOrder>,
+    FormRequest { mut context, mut form }: FormRequest,
+) -> Result<HttpResponse, ApiError> {
     let user = context.buyer()?.id;
     let key = form.text("key").to_owned();
     let is_key = key.len() <= 64 && key.starts_with("page-") && key.bytes().all(|byte| byte.is_ascii_graphic());

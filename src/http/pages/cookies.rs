@@ -20,6 +20,9 @@ pub const FLASH: &str = "flash";
 /// Recently viewed products.
 pub const SEEN: &str = "seen";
 
+/// A browser in which accounts were logged in to.
+pub const DEVICE: &str = "device";
+
 /// A day, in seconds.
 const DAY: i64 = 24 * 60 * 60;
 
@@ -27,6 +30,7 @@ const DAY: i64 = 24 * 60 * 60;
 fn lasts(name: &str) -> i64 {
     match name {
         FLASH => 60,
+        DEVICE => 365 * DAY,
         _ => 30 * DAY,
     }
 }
@@ -94,7 +98,7 @@ mod tests {
     #[test]
     fn a_cookie_that_is_nearly_right_is_ignored() {
         let tokens = Tokens::new(b"a secret of thirty-two bytes, or so");
-        for name in [VISIT, CART, FLASH, SEEN] {
+        for name in [VISIT, CART, FLASH, SEEN, DEVICE] {
             let value = sealed(&tokens, false, name, "665f1f77bcf86cd799439011").value().to_owned();
             let read = |value: &str| {
                 let request = TestRequest::get().insert_header(("cookie", format!("{name}={value}")));

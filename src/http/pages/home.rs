@@ -18,7 +18,12 @@ use crate::{
         index::{ListQuery, Sort},
     },
     domain::{ids::ProductId, money::Currency, text::trim_invisible},
-    http::{auth, error::ApiError, ops, query},
+    http::{
+        auth,
+        error::ApiError,
+        ops, query,
+        rate::work::{Limited, Search},
+    },
 };
 
 /// Products on a page.
@@ -179,7 +184,7 @@ pub(super) async fn seen(context: &PageContext, without: Option<ProductId>) -> V
 /// # Errors
 ///
 /// 503 while the catalogue is unavailable.
-pub async fn home(req: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn home(req: HttpRequest, _limit: Limited<Search>) -> Result<HttpResponse, ApiError> {
     if context::wants_json(&req) {
         return Ok(HttpResponse::Ok().json(ops::root_view(auth::state(&req)?)));
     }

@@ -14,12 +14,12 @@ use super::{
 };
 use crate::{
     actors::{
-        accounts::calls::{LogIn, LoginName, Register, RevokeToken},
+        accounts::calls::{LogIn, LoginName, Register, RevokeToken, Source},
         tokens,
     },
     domain::{
         Timestamp,
-        identity::{PASSWORD_BYTES_MAX, is_email, is_username, login_key, password_length},
+        identity::{PASSWORD_BYTES_MAX, is_email, is_username, password_length},
         user::{FullName, Role, User},
     },
     http::{
@@ -128,14 +128,14 @@ pub async fn login(req: HttpRequest, FormRequest { context, mut form }: FormRequ
     if !form.is_fine() {
         return show_login(context, StatusCode::BAD_REQUEST, form, next, String::new());
     }
-    context.state().check_auth_rate(&req, Some(&login_key(&name))).await?;
+    let source = context.state().admit_login(&req, &name).await?;
     let name = if name.contains('@') { LoginName::Email(name) } else { LoginName::Username(name) };
     let password = SecretString::from(form.text("password"));
     let at = Timestamp::now();
-    let logged_in = context.calls.ask(LogIn { name, password }).await.map_err(ApiError::from);
+    let logged_in = context.calls.ask(LogIn { name, password, source }).await.map_err(ApiError::from);
     audit::login(&req, logged_in.as_ref().map(|user| user.id));
     match logged_in {
-        Ok(user) => begin(context, &user, at, &next, "Welcome back", false).await,
+        Ok(user) => begin(&req, context, &user, at, &next, "Welcome back", false).await,
         Err(ApiError::Unauthorized { .. }) => {
             let problem = "The e-mail address or the password is not right.".to_owned();
             show_login(context, StatusCode::UNAUTHORIZED, form, next, problem)
@@ -154,14 +154,14 @@ pub async fn register(
     FormRequest { context, mut form }: FormRequest,
 ) -> Result<HttpResponse, ApiError> {
     let next = local(form.text("next")).to_owned();
-    let account = account_of(&mut form);
+    let mut account = account_of(&mut form);
     if !form.is_fine() {
         return show_register(context, StatusCode::BAD_REQUEST, form, next, String::new());
     }
-    context.state().check_auth_rate(&req, Some(&login_key(&account.email))).await?;
+    account.source = context.state().admit_login(&req, &account.email).await?;
     let at = Timestamp::now();
     let refused = match context.calls.ask(account).await.map_err(ApiError::from) {
-        Ok(user) => return begin(context, &user, at, &next, "Welcome to microBazaar", true).await,
+        Ok(user) => return begin(&req, context, &user, at, &next, "Welcome to microBazaar", true).await,
         Err(refused) => refused,
     };
     if refused.code() == "auth.user_exists" {
@@ -206,11 +206,12 @@ fn account_of(form: &mut Form) -> Register {
         _ => form.refuse("password", "use at most 128 characters"),
     }
     let username = (!username.is_empty()).then_some(username);
-    Register { email, username, full_name, role, password: SecretString::from(password) }
+    Register { email, username, full_name, role, password: SecretString::from(password), source: Source::default() }
 }
 
 /// Starts a session in the browser and merges the guest's cart.
 async fn begin(
+    req: &HttpRequest,
     mut context: PageContext,
     user: &User,
     at: Timestamp,
@@ -219,6 +220,7 @@ async fn begin(
     is_made: bool,
 ) -> Result<HttpResponse, ApiError> {
     context.renew_session(user, at)?;
+    context.set_cookie(context.state().remember_login(req, user));
     let mut problems = vec![];
     for feature in FEATURES {
         problems.extend(feature.merge_guest(&mut context).await);

@@ -13,7 +13,7 @@ use crate::{
     },
     domain::{
         Timestamp,
-        identity::{PASSWORD_BYTES_MAX, login_key, password_length},
+        identity::{PASSWORD_BYTES_MAX, password_length},
         ids::AddressId,
         user::{FullName, PostalAddress, Role, User},
     },
@@ -22,7 +22,7 @@ use crate::{
         auth::{AuthUser, CLEAR_SITE_DATA, CLEARED, MaybeUser, TokenSource, token_of},
         csrf,
         error::ApiError,
-        extract::{Json, PathId},
+        extract::{Json, PathId, SMALL_BODY_MAX},
         state::State,
     },
     runtime::calls::Calls,
@@ -158,6 +158,7 @@ pub struct AddressBody {
 }
 
 fn session(
+    req: &HttpRequest,
     state: &State,
     user: &User,
     at: Timestamp,
@@ -167,7 +168,8 @@ fn session(
     let issued = state.tokens.issue_to(user, at);
     let (token, _) = issued.map_err(|error| ApiError::Internal(error.to_string()))?;
     let cookie = tokens::cookie(&token, state.settings.production);
-    Ok(answer.cookie(cookie).json(SessionAnswer { message: message.to_owned(), user: UserView::from(user), token }))
+    answer.cookie(cookie).cookie(state.remember_login(req, user));
+    Ok(answer.json(SessionAnswer { message: message.to_owned(), user: UserView::from(user), token }))
 }
 
 /// Registers a user or a seller and logs them in.
@@ -189,9 +191,9 @@ pub async fn register(
     req: HttpRequest,
     state: Data<State>,
     calls: Data<Calls>,
-    Json(body): Json<RegisterBody>,
+    Json(body): Json<RegisterBody, SMALL_BODY_MAX>,
 ) -> Result<HttpResponse, ApiError> {
-    state.check_auth_rate(&req, Some(&login_key(&body.email))).await?;
+    let source = state.admit_login(&req, &body.email).await?;
     let role = match body.role {
         Some(RegisterRole::Seller) => Role::Seller,
         Some(RegisterRole::User) | None => Role::User,
@@ -202,12 +204,13 @@ pub async fn register(
         full_name: body.full_name.unwrap_or_default().into(),
         role,
         password: SecretString::from(body.password),
+        source,
     };
     let at = Timestamp::now();
     let user = calls.ask(account).await?;
     let mut answer = HttpResponse::Created();
     answer.insert_header((LOCATION, "/api/auth/me"));
-    session(&state, &user, at, "User registered", answer)
+    session(&req, &state, &user, at, "User registered", answer)
 }
 
 /// Logs in by e-mail or user name.
@@ -230,20 +233,20 @@ pub async fn login(
     req: HttpRequest,
     state: Data<State>,
     calls: Data<Calls>,
-    Json(body): Json<LoginBody>,
+    Json(body): Json<LoginBody, SMALL_BODY_MAX>,
 ) -> Result<HttpResponse, ApiError> {
     let (name, account) = match (body.email, body.username) {
         (Some(email), _) => (LoginName::Email(email.clone()), email),
         (None, Some(username)) => (LoginName::Username(username.clone()), username),
         (None, None) => return Err(ApiError::field("email", "is required, or username is")),
     };
-    state.check_auth_rate(&req, Some(&login_key(&account))).await?;
+    let source = state.admit_login(&req, &account).await?;
     let at = Timestamp::now();
-    let logged_in = calls.ask(LogIn { name, password: SecretString::from(body.password) }).await;
+    let logged_in = calls.ask(LogIn { name, password: SecretString::from(body.password), source }).await;
     let logged_in = logged_in.map_err(ApiError::from);
     audit::login(&req, logged_in.as_ref().map(|user| user.id));
     let user = logged_in?;
-    session(&state, &user, at, "Logged in", HttpResponse::Ok())
+    session(&req, &state, &user, at, "Logged in", HttpResponse::Ok())
 }
 
 /// The user of the token.

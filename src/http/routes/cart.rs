@@ -15,6 +15,7 @@ use crate::{
         auth::Buyer,
         error::{ApiError, ErrorBody},
         extract::{Json, PathId},
+        rate::work::{CartChange, Limited},
     },
     runtime::calls::Calls,
     views::cart::CartAnswer,
@@ -75,11 +76,17 @@ pub async fn get(user: Buyer, calls: Data<Calls>) -> Result<HttpResponse, ApiErr
             "message": "only 3 of this product can be bought now", "code": "cart.insufficient_stock",
             "requestId": "9f86d081884c7d65", "available": 3
         })),
+        (status = 429, description = "Too many; see Retry-After", body = ErrorBody),
     ),
     security(("bearer" = ["user"]), ("cookie" = ["user"]))
 )]
 #[post("/api/cart/items")]
-pub async fn add(user: Buyer, calls: Data<Calls>, Json(body): Json<AddBody>) -> Result<HttpResponse, ApiError> {
+pub async fn add(
+    user: Buyer,
+    _limit: Limited<CartChange>,
+    calls: Data<Calls>,
+    Json(body): Json<AddBody>,
+) -> Result<HttpResponse, ApiError> {
     let add = AddToCart { user: user.id, product: body.product_id, quantity: body.quantity };
     answer(&calls, &calls.ask(add).await?).await
 }
@@ -99,12 +106,14 @@ pub async fn add(user: Buyer, calls: Data<Calls>, Json(body): Json<AddBody>) -> 
             "message": "only 3 of this product can be bought now", "code": "cart.insufficient_stock",
             "requestId": "9f86d081884c7d65", "available": 3
         })),
+        (status = 429, description = "Too many; see Retry-After", body = ErrorBody),
     ),
     security(("bearer" = ["user"]), ("cookie" = ["user"]))
 )]
 #[patch("/api/cart/items/{productId}")]
 pub async fn set(
     user: Buyer,
+    _limit: Limited<CartChange>,
     calls: Data<Calls>,
     PathId(product): PathId<ProductId>,
     Json(body): Json<SetBody>,
@@ -123,12 +132,14 @@ pub async fn set(
     responses(
         (status = 200, description = "The cart", body = CartAnswer),
         (status = 404, description = "Not in the cart", body = ErrorBody),
+        (status = 429, description = "Too many; see Retry-After", body = ErrorBody),
     ),
     security(("bearer" = ["user"]), ("cookie" = ["user"]))
 )]
 #[delete("/api/cart/items/{productId}")]
 pub async fn remove(
     user: Buyer,
+    _limit: Limited<CartChange>,
     calls: Data<Calls>,
     PathId(product): PathId<ProductId>,
 ) -> Result<HttpResponse, ApiError> {
@@ -141,10 +152,13 @@ pub async fn remove(
 #[utoipa::path(
     tag = "cart",
     operation_id = "clearCart",
-    responses((status = 200, description = "The empty cart", body = CartAnswer)),
+    responses(
+        (status = 200, description = "The empty cart", body = CartAnswer),
+        (status = 429, description = "Too many; see Retry-After", body = ErrorBody),
+    ),
     security(("bearer" = ["user"]), ("cookie" = ["user"]))
 )]
 #[delete("/api/cart")]
-pub async fn clear(user: Buyer, calls: Data<Calls>) -> Result<HttpResponse, ApiError> {
+pub async fn clear(user: Buyer, _limit: Limited<CartChange>, calls: Data<Calls>) -> Result<HttpResponse, ApiError> {
     answer(&calls, &calls.ask(ClearCart { user: user.id }).await?).await
 }

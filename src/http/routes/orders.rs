@@ -22,6 +22,7 @@ use crate::{
         extract::{Json, JsonOrEmpty, PathId},
         paging::{Paging, PagingParams},
         query::Query,
+        rate::work::{Limited, NewOrder},
     },
     runtime::calls::Calls,
     views::{
@@ -170,6 +171,7 @@ const fn party(user: &AuthUser) -> Party {
             ),
         ),
         (status = 422, description = "A bad address, or a key used for another request", body = ErrorBody),
+        (status = 429, description = "Too many; see Retry-After", body = ErrorBody),
     ),
     security(("bearer" = ["user"]), ("cookie" = ["user"]))
 )]
@@ -177,6 +179,7 @@ const fn party(user: &AuthUser) -> Party {
 pub async fn place(
     req: HttpRequest,
     user: Buyer,
+    _limit: Limited<NewOrder>,
     calls: Data<Calls>,
     JsonOrEmpty(body): JsonOrEmpty<PlaceBody>,
 ) -> Result<HttpResponse, ApiError> {

@@ -42,6 +42,7 @@ use crate::{
         extract::{Json, JsonOrEmpty, PathId, path_id},
         paging::{Paging, PagingParams},
         query::Query,
+        rate::work::{Limited, Search},
         visible_text,
     },
     views::{
@@ -234,12 +235,16 @@ pub async fn create(
     tag = "products",
     operation_id = "listProducts",
     params(ListParams, PagingParams),
-    responses((status = 200, description = "Products", body = [ProductView])),
+    responses(
+        (status = 200, description = "Products", body = [ProductView]),
+        (status = 429, description = "Too many searches; see Retry-After", body = ErrorBody),
+    ),
     security(())
 )]
 #[get("/api/products")]
 pub async fn list(
     req: HttpRequest,
+    _limit: Limited<Search>,
     services: Data<Services>,
     paging: Paging,
     Query(params): Query<ListParams>,

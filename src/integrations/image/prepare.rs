@@ -29,10 +29,12 @@ use super::{ImageError, MAX_IMAGE_BYTES};
 
 const SIDE_MAX: u32 = 12_000;
 const PIXELS_MAX: u64 = 25_000_000;
-const DECODER_BYTES_MAX: u64 = 128 * 1024 * 1024;
+const DECODER_BYTES_MAX: u64 = 104 * 1024 * 1024;
 const FULL_SIDE: u32 = 2_000;
 const THUMBNAIL_SIDE: u32 = 400;
 const JPEG_QUALITY: u8 = 85;
+/// More pixels are averaged in blocks.
+const FILTERED_MAX: u64 = 9_000_000;
 /// Millions of pixels that are decoded at once: one picture of the largest, or some small ones. Each pixel takes up to
 /// eight bytes on its way.
 const AT_ONCE: u32 = 26;
@@ -217,8 +219,10 @@ fn within(picture: DynamicImage, side: u32) -> DynamicImage {
     if picture.width() <= side && picture.height() <= side {
         return picture;
     }
-    // Averaging whole blocks is cheap, and as good as filtering when many pixels become one.
-    if picture.width().max(picture.height()) > side.saturating_mul(4) {
+    // Averaging whole blocks is cheap, and as good as filtering when several pixels become one. Filtering takes 16 bytes
+    // for each pixel of one side of the result and the other of the source.
+    let pixels = u64::from(picture.width()) * u64::from(picture.height());
+    if picture.width().max(picture.height()) > side.saturating_mul(4) || pixels > FILTERED_MAX {
         return picture.thumbnail(side, side);
     }
     picture.resize(side, side, FilterType::Triangle)

@@ -71,6 +71,71 @@ fn the_sixth_login_at_an_account_waits_wherever_it_comes_from() {
 }
 
 #[test]
+fn failed_logins_lock_nobody_out_who_comes_from_where_they_came_before() {
+    run(async {
+        let shop = Shop::bare(&[FIVE, ("MICROBAZAAR_HTTP__TRUSTED_PROXIES", "127.0.0.1")]).await;
+        let ask = async |path: &str, from: &str, cookie: Option<&str>, password: &str| {
+            let body = json!({"email": "mira@shop.example", "password": password}).to_string();
+            let request = Request::new("POST", path).json(body).header("x-forwarded-for", from);
+            let request = cookie.map_or(request.clone(), |cookie| request.header("cookie", cookie));
+            shop.ask(&request).await
+        };
+        let (home, right) = ("203.0.113.1", "long enough");
+        let registered = ask("/api/auth/register", home, None, right).await;
+        assert_eq!(registered.status, 201);
+        let device =
+            registered.headers.iter().map(|(_, value)| value).find(|value| value.starts_with("device=")).unwrap();
+        let device = device.split(';').next().unwrap().to_owned();
+        while ask("/api/auth/login", "198.51.100.1", None, "wrong").await.status == 401 {}
+        refused(ask("/api/auth/login", "198.51.100.2", None, right).await);
+        assert_eq!(ask("/api/auth/login", home, None, right).await.status, 200);
+        assert_eq!(ask("/api/auth/login", "198.51.100.3", Some(&device), right).await.status, 200);
+        // A neighbour behind the same address.
+        while ask("/api/auth/login", home, None, "wrong").await.status == 401 {}
+        assert_eq!(ask("/api/auth/login", home, Some(&device), right).await.status, 200);
+        shop.close().await;
+    });
+}
+
+#[test]
+fn carts_orders_and_searches_beyond_their_limits_wait() {
+    run(async {
+        let limits = ["CARTS", "ORDERS", "SEARCHES"].map(|what| format!("MICROBAZAAR_RATE_LIMIT__{what}_PER_MINUTE"));
+        let settings: Vec<(&str, &str)> = limits.iter().map(|name| (name.as_str(), "3")).collect();
+        let shop = Shop::bare(&settings).await;
+        let token = async |name: &str| {
+            let body = json!({"email": format!("{name}@shop.example"), "password": "long enough"}).to_string();
+            shop.ask(&Request::new("POST", "/api/auth/register").json(body)).await.json()["token"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        let (mira, asha) = (token("mira").await, token("asha").await);
+        let add = |who: &str| {
+            let body = json!({"productId": "665f1f77bcf86cd799439011", "quantity": 1}).to_string();
+            Request::new("POST", "/api/cart/items").bearer(Some(who)).json(body)
+        };
+        let order = |who: &str| Request::new("POST", "/api/orders").bearer(Some(who)).json("{}");
+        let search = |who: &str| Request::new("GET", "/api/products?q=lamp").bearer(Some(who));
+        let page = |_: &str| Request::new("GET", "/?q=lamp").header("accept", "text/html");
+        for request in [&add as &dyn Fn(&str) -> Request, &order, &search] {
+            for _ in 0..3 {
+                assert_ne!(shop.ask(&request(&mira)).await.status, 429);
+            }
+            refused(shop.ask(&request(&mira)).await);
+            assert_ne!(shop.ask(&request(&asha)).await.status, 429, "another user");
+        }
+        for _ in 0..3 {
+            assert_eq!(shop.ask(&page("")).await.status, 200);
+        }
+        let refused = shop.ask(&page("")).await;
+        assert_eq!((refused.status, refused.header("retry-after").is_some()), (429, true));
+        assert_eq!(shop.ask(&Request::new("GET", "/api/products")).await.status, 200, "no search");
+        shop.close().await;
+    });
+}
+
+#[test]
 fn many_accounts_or_addresses_do_not_fill_the_memory() {
     let limits = AuthLimits::new(true, NonZeroU32::new(300).unwrap());
     let here = IpAddr::V6(Ipv6Addr::LOCALHOST);

@@ -7,7 +7,7 @@ use crate::{
     actors::accounts::{
         calls::{
             AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
-            LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken,
+            LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken, Source,
         },
         credentials::{
             ChangeEmail, ChangePassword, ChangeProfile, ConfirmEmail, Confirmed, RequestPasswordReset, ResetPassword,
@@ -65,18 +65,20 @@ fn user() -> User {
 #[actix_rt::test]
 async fn calls_of_the_accounts_are_the_same_on_either_side() {
     let (user, secret) = (user(), || "pässword \"\u{1F600}".into());
+    let source = Source { line: u64::MAX, known: true };
     let (email, username, full_name) = (user.email.clone(), None, user.full_name.clone());
-    let register = Register { email: email.clone(), username, full_name, role: Role::Service, password: secret() };
+    let register =
+        Register { email: email.clone(), username, full_name, role: Role::Service, password: secret(), source };
     assert_round_trip(register.clone(), Ok(user.clone())).await;
     let create = CreateAdmin { email: email.clone(), username: Some("é".into()), password: secret() };
     assert_round_trip(create, Ok(user.clone())).await;
     assert_round_trip(PromoteToAdmin { email: email.clone() }, Ok(Some(user.clone()))).await;
     assert_round_trip(PromoteToAdmin { email: String::new() }, Ok(None)).await;
     let [by_email, by_name] = [LoginName::Email(email.clone()), LoginName::Username("\u{0}".into())];
-    let log_in = |name| LogIn { name, password: secret() };
+    let log_in = |name| LogIn { name, password: secret(), source };
     assert_round_trip(log_in(by_email), Ok(user.clone())).await;
     assert_round_trip(log_in(by_name.clone()), Ok(user.clone())).await;
-    assert_round_trip(ReplaceEmail { user: USER, email, password: secret() }, Ok(user.clone())).await;
+    assert_round_trip(ReplaceEmail { user: USER, email, password: secret(), source }, Ok(user.clone())).await;
     assert_round_trip(GetUser { user: USER }, Ok(Some(user.clone()))).await;
     assert_round_trip(GetUser { user: USER }, Ok(None)).await;
     assert_round_trip(GetContact { user: USER }, Ok(Some(user.contact()))).await;
@@ -127,7 +129,8 @@ fn email_of(user: &User) -> String {
 
 #[test]
 fn a_password_is_not_in_what_is_logged_and_arrives() {
-    let sent = LogIn { name: LoginName::Username("jane".into()), password: "correct horse".into() };
+    let sent =
+        LogIn { name: LoginName::Username("jane".into()), password: "correct horse".into(), source: Source::default() };
     assert!(!text(&sent).contains("horse"), "{sent:?}");
     let got: LogIn = serde_json::from_str(&serde_json::to_string(&sent).unwrap()).unwrap();
     assert_eq!(got.password.expose_secret(), "correct horse");
