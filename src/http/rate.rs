@@ -97,7 +97,7 @@ impl AuthLimits {
         };
         match (self.admit(address, Some(&account)).await, known, &self.limits) {
             (Err(_), Some(known), Some(limits)) => {
-                limits.known.check_key(&known).map_err(|until| limits.wait(&until))?
+                limits.known.check_key(&known).map_err(|until| limits.wait(&until))?;
             }
             (admitted, ..) => admitted?,
         }

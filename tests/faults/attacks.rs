@@ -98,10 +98,7 @@ async fn until_over(connections: &[TcpStream]) {
 
 /// Whether nothing can be sent any more.
 fn is_over(mut connection: &TcpStream) -> bool {
-    match connection.write(b"\r\n") {
-        Ok(_) => false,
-        Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
-    }
+    connection.write_all(b"\n").is_err_and(|error| error.kind() != std::io::ErrorKind::WouldBlock)
 }
 
 #[tokio::test]

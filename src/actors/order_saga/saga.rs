@@ -143,8 +143,13 @@ impl SagaContext {
         match self.blocked_sellers(&order).await {
             Ok(blocked) if blocked.is_empty() => Ok(order),
             Ok(blocked) => {
-                let ended = self.suspend(order.id).await?;
-                let gone = ended.items.into_iter().filter(|item| blocked.contains(&item.seller));
+                let items = match self.suspend(order.id).await {
+                    Ok(ended) => ended.items,
+                    // The block itself was quicker.
+                    Err(CallError::Refused(OrderRefusal::Rule(_))) => order.items,
+                    Err(error) => return Err(error),
+                };
+                let gone = items.into_iter().filter(|item| blocked.contains(&item.seller));
                 Err(OrderRefusal::NotForSale(gone.collect()).into())
             }
             Err(error) => {
