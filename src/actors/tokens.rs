@@ -119,6 +119,13 @@ impl Tokens {
         format!("{user}{}", self.mark(purpose, &format!("{user} {request}")))
     }
 
+    /// The token by which a user unsubscribes from announcements, without a login and for good.
+    #[must_use]
+    pub fn unsubscribe_token(&self, user: UserId) -> String {
+        let user = user.to_hex();
+        format!("{user}.{}", self.mark("unsubscribe", &user))
+    }
+
     /// Issues a user's token for one day.
     ///
     /// # Errors

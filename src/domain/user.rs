@@ -98,6 +98,9 @@ pub struct User {
     pub email_taken_by: Option<UserId>,
     #[serde(default, skip_serializing_if = "Security::is_default")]
     pub security: Security,
+    /// Whether the user wants no mails that announce something.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_announcements: bool,
     /// Up to [`ADDRESSES_MAX`].
     pub addresses: Vec<Address>,
     /// When registered.
@@ -365,6 +368,7 @@ mod tests {
             password_hash: String::new(),
             email_taken_by: None,
             security: Security::default(),
+            no_announcements: false,
             addresses: vec![],
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

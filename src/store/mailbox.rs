@@ -47,6 +47,9 @@ pub struct Mail {
     /// Whether it has a link that must not be stored longer than needed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub confidential: bool,
+    /// Where a click unsubscribes the recipient from announcements.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unsubscribe: Option<String>,
 }
 
 /// What became of a mail.

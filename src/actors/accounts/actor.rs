@@ -85,6 +85,7 @@ impl Writer {
             password_hash: new.password_hash,
             email_taken_by: None,
             security: Security::default(),
+            no_announcements: false,
             addresses: vec![],
             created_at: now,
             updated_at: now,

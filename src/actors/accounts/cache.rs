@@ -125,6 +125,7 @@ mod tests {
             password_hash: "secret".into(),
             email_taken_by: None,
             security: Default::default(),
+            no_announcements: false,
             addresses: vec![],
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,

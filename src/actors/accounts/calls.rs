@@ -183,6 +183,19 @@ impl Call for ReplaceEmail {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
+/// Sets whether a user gets mails that announce something.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SetAnnouncements {
+    pub user: UserId,
+    pub wanted: bool,
+}
+
+impl Call for SetAnnouncements {
+    type Reply = ();
+    type Error = AccountRefusal;
+    const SERVICE: Service = Service::Auth;
+}
+
 /// Returns a user. A change that another process made less than a minute ago may be missing; [`GetAddresses`] is exact.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetUser {

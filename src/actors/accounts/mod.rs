@@ -24,7 +24,8 @@ use self::{
     cache::{Users, bare},
     calls::{
         AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
-        LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken, Source,
+        LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken,
+        SetAnnouncements, Source,
     },
     credentials::{Requests, check_password},
 };
@@ -99,6 +100,7 @@ pub fn start(
         .serve::<PromoteToAdmin>(&accounts)
         .serve::<LogIn>(&accounts)
         .serve::<ReplaceEmail>(&accounts)
+        .serve::<SetAnnouncements>(&accounts)
         .serve::<GetUser>(&accounts)
         .serve::<GetContact>(&accounts)
         .serve::<GetRole>(&accounts)
@@ -272,6 +274,16 @@ impl Handles<ReplaceEmail> for Accounts {
             return Err(AccountRefusal::BadCredentials.into());
         }
         self.change(id, move |user| user.replace_email(&email)).await
+    }
+}
+
+impl Handles<SetAnnouncements> for Accounts {
+    async fn handle(&self, SetAnnouncements { user, wanted }: SetAnnouncements) -> Outcome<SetAnnouncements> {
+        let set = move |user: &mut User| {
+            user.no_announcements = !wanted;
+            Ok(())
+        };
+        self.change(user, set).await.map(drop)
     }
 }
 

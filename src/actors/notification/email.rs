@@ -10,11 +10,15 @@ use super::{
     email_template::{self, EmailTemplate, Recipient},
 };
 use crate::{
-    actors::{accounts::calls::GetContact, tokens::Tokens},
+    actors::{
+        accounts::calls::{GetContact, GetUser},
+        tokens::Tokens,
+    },
     bus::{Delivery, HandleError},
     domain::{ids::UserId, queues, user::Contact},
     integrations::mail::{MailError, Mailer},
     runtime::calls::Calls,
+    store::mailbox::Mail,
 };
 
 /// The queues whose deliveries become mails.
@@ -73,8 +77,19 @@ impl Channel for EmailChannel {
 
 impl EmailChannel {
     async fn write(&self, delivery: &Delivery, to: To, mut email_template: EmailTemplate) -> Result<(), HandleError> {
+        let mut unsubscribe = None;
         let recipients = match to {
             To::Named(recipients) => recipients,
+            To::Announced { seller, recipient } => {
+                if let Some(user) = seller {
+                    let known = self.calls.ask(GetUser { user }).await.map_err(later)?;
+                    if known.is_some_and(|user| user.no_announcements) {
+                        return Ok(());
+                    }
+                    unsubscribe = Some(self.shop.unsubscribe_url(&self.tokens.unsubscribe_token(user)));
+                }
+                vec![recipient]
+            }
             To::User(user) => {
                 let contact = self.contact(user).await?;
                 let contact = contact.ok_or_else(|| HandleError::Unreadable("nobody knows this buyer".into()))?;
@@ -96,6 +111,7 @@ impl EmailChannel {
         email_template.make_link(&self.shop, &self.tokens);
         for recipient in recipients {
             let mail = email_template.mail(&recipient, &self.shop, delivery.occurred_at)?;
+            let mail = Mail { unsubscribe: unsubscribe.clone(), ..mail };
             // An address gets one mail for an event, even if the delivery is repeated.
             self.mailer.send(delivery.event, &mail).await.map_err(|error| match error {
                 MailError::Temporary(_) => later(error),

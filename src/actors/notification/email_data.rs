@@ -26,6 +26,8 @@ use crate::{
 pub(super) enum To {
     /// These recipients, from the payload.
     Named(Vec<Recipient>),
+    /// A recipient of an announcement, who is this seller where that is known.
+    Announced { seller: Option<UserId>, recipient: Recipient },
     /// This user, at their stored address.
     User(UserId),
     /// A seller in an order, and its buyer.
@@ -54,6 +56,7 @@ struct Product {
     imported: Loose<bool>,
     title: Text,
     product_id: Text<ProductId>,
+    seller_id: Text<UserId>,
     #[serde(rename = "_id")]
     own_id: Text<ProductId>,
     id: Text<ProductId>,
@@ -151,7 +154,8 @@ pub(super) fn read(delivery: &Delivery) -> Result<Vec<(To, EmailTemplate)>, Hand
                 // One mail covers the whole import.
                 return Ok(vec![]);
             }
-            (to_email()?, EmailTemplate::NewProduct(self::product(product)?))
+            let to = To::Announced { seller: product.seller_id.0, recipient: recipient(payload(told)?)? };
+            (to, EmailTemplate::NewProduct(self::product(product)?))
         }
         "PAYMENT_INITIATED" => (to_email()?, EmailTemplate::PaymentInitiated(payment(payload(told)?)?)),
         "PAYMENT_COMPLETED" => (to_email()?, EmailTemplate::PaymentReceived(payment(payload(told)?)?)),

@@ -358,6 +358,7 @@ impl EmailTemplate {
             at,
             announcement,
             confidential,
+            unsubscribe: None,
         })
     }
 }

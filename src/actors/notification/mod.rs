@@ -57,6 +57,11 @@ impl ShopInfo {
         format!("{}/seller/products/import", self.base_url.trim_end_matches('/'))
     }
 
+    /// The page on which announcements end.
+    pub(crate) fn unsubscribe_url(&self, token: &str) -> String {
+        format!("{}/unsubscribe/{token}", self.base_url.trim_end_matches('/'))
+    }
+
     /// The page of a product.
     pub(crate) fn product_url(&self, product: &str) -> String {
         format!("{}/products/{product}", self.base_url.trim_end_matches('/'))

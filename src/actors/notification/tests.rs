@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    actors::{accounts::calls::GetContact, tokens::Tokens},
+    actors::{
+        accounts::calls::{GetContact, GetUser},
+        tokens::Tokens,
+    },
     domain::{
         Timestamp,
         ids::EventId,
@@ -53,6 +56,15 @@ async fn contact(GetContact { user }: GetContact) -> Outcome<GetContact> {
     Ok([USER, OLD].contains(&user.to_hex().as_str()).then_some(contact))
 }
 
+/// Knows nobody by the stored user.
+async fn user(_: GetUser) -> Outcome<GetUser> {
+    Ok(None)
+}
+
+fn tokens() -> Tokens {
+    Tokens::new(b"a secret of thirty-two bytes, or so")
+}
+
 fn shop() -> ShopInfo {
     ShopInfo { name: "Tea & Co".into(), base_url: "http://localhost:8080/".into() }
 }
@@ -72,6 +84,7 @@ fn start_with(mailbox: Arc<Mailbox>, mailer: Arc<dyn Mailer>) -> Fixture {
     let runtime = Runtime::new(1);
     let mut registry = Registry::default();
     registry.on(contact);
+    registry.on(user);
     let notifications = Notifications::start(
         &runtime,
         Arc::new(EmailChannel::new(Calls::local(registry), mailer, shop(), Tokens::new(&[7; 32]))),

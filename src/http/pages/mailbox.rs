@@ -44,6 +44,7 @@ mod tests {
             at: at.parse().unwrap(),
             announcement: false,
             confidential: false,
+            unsubscribe: None,
         }
     }
 

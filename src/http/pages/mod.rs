@@ -33,6 +33,7 @@ mod recovery;
 pub mod saved_forms;
 mod seller;
 mod session;
+mod unsubscribe;
 
 use actix_web::{
     Resource,
@@ -68,6 +69,7 @@ pub fn configure(config: &mut ServiceConfig) {
     page(config, web::resource("/forgot").get(recovery::forgot_form).post(recovery::forgot));
     page(config, web::resource("/reset").get(recovery::reset_form).post(recovery::reset));
     page(config, web::resource("/verify").get(recovery::verify_form).post(recovery::verify));
+    page(config, web::resource("/unsubscribe/{token}").get(unsubscribe::show).post(unsubscribe::set));
     page(config, web::resource("/account").get(account::show));
     page(config, web::resource("/account/email").post(account::change_email));
     page(config, web::resource("/account/email/confirm").post(account::send_confirmation));

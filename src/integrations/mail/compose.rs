@@ -71,9 +71,13 @@ impl Sender {
             .date(date(mail.at))
             .message_id(Some(format!("<{event}.{mark}@{}>", self.domain())))
             .raw_header(header("Auto-Submitted", "auto-generated"));
-        let builder = match mail.announcement {
-            true => builder.raw_header(header("List-Unsubscribe", &self.unsubscribe)),
-            false => builder,
+        let builder = match (mail.announcement, &mail.unsubscribe) {
+            // The operator's own page need not answer a POST (RFC 8058).
+            (true, Some(here)) if self.unsubscribe.starts_with("<mailto:") => builder
+                .raw_header(header("List-Unsubscribe", &format!("<{here}>, {}", self.unsubscribe)))
+                .raw_header(header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")),
+            (true, _) => builder.raw_header(header("List-Unsubscribe", &self.unsubscribe)),
+            (false, _) => builder,
         };
         let parts = MultiPart::alternative()
             .boundary(format!("{event}{mark}"))

@@ -27,7 +27,7 @@ const EVENT: EventId = EventId::from_bytes([7; 12]);
 fn mail(to: &str, subject: &str) -> Mail {
     let at: Timestamp = "2026-01-02T03:04:05.6Z".parse().unwrap();
     let (text, html) = ("Hello\n.\nyou".to_owned(), "<p>Hello</p>".to_owned());
-    Mail { to: to.into(), subject: subject.into(), text, html, at, announcement: false, confidential: false }
+    Mail { to: to.into(), subject: subject.into(), text, html, at, announcement: false, confidential: false, unsubscribe: None }
 }
 
 fn sender() -> Sender {
@@ -131,6 +131,22 @@ fn a_sender_is_quoted_and_an_announcement_names_where_to_turn() {
     assert!(given.contains(&"List-Unsubscribe: <mailto:stop@shop.example?subject=unsubscribe>".to_owned()));
     let page = lines(Some("https://shop.example/stop"));
     assert!(page.contains(&"List-Unsubscribe: <https://shop.example/stop>".to_owned()), "{page:?}");
+    let here = "https://shop.example/unsubscribe/665f1f77bcf86cd799439011.0123456789abcdef0123456789abcdef";
+    let announcement = Mail { unsubscribe: Some(here.to_owned()), ..announcement };
+    let lines = |unsubscribe| {
+        let sender = Sender::new("shop@shop.example", unsubscribe).unwrap();
+        let text = String::from_utf8(sender.compose(EVENT, &announcement).unwrap().bytes).unwrap();
+        text.replace("\r\n ", " ").split("\r\n").map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    let one_click = "List-Unsubscribe-Post: List-Unsubscribe=One-Click".to_owned();
+    let given = lines(None);
+    assert!(
+        given.contains(&format!("List-Unsubscribe: <{here}>, <mailto:shop@shop.example?subject=unsubscribe>")),
+        "{given:?}"
+    );
+    assert!(given.contains(&one_click), "{given:?}");
+    let page = lines(Some("https://shop.example/stop"));
+    assert!(page.contains(&"List-Unsubscribe: <https://shop.example/stop>".to_owned()) && !page.contains(&one_click));
     assert!(!head(&mail("asha@example.com", "Welcome")).iter().any(|line| line.starts_with("List-")));
     assert!(Sender::new("Shop <no address>", None).is_err());
 }

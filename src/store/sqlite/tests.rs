@@ -603,6 +603,7 @@ fn user(email: &str, username: &str, created: i64) -> User {
         password_hash: "$argon2id$x".into(),
         email_taken_by: None,
         security: Default::default(),
+        no_announcements: false,
         addresses: vec![],
         created_at: at,
         updated_at: at,

@@ -278,6 +278,7 @@ fn no_payload_and_no_view_has_a_password_hash() {
         password_hash: hash.into(),
         email_taken_by: None,
         security: Default::default(),
+        no_announcements: false,
         addresses: vec![],
         created_at: now(),
         updated_at: now(),

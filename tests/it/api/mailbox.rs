@@ -94,3 +94,33 @@ async fn a_disabled_mailbox_is_not_found() {
     app.get("/dev/mailbox").send().await.expect(404);
     app.shutdown().await;
 }
+
+#[actix_web::test]
+async fn announcements_end_by_one_click_without_a_session() {
+    let app = Shop::open().await;
+    let seller = app.seller("mira").await;
+    let announced = async || {
+        app.settle().await;
+        app.mails(&seller).await.iter().filter(|mail| mail.0.starts_with("New product")).count()
+    };
+    app.product(&seller, "Lamp", 10.0, 1).await;
+    assert_eq!(announced().await, 1);
+    let link = format!("/unsubscribe/{}", super::tokens().unsubscribe_token(seller.id.parse().unwrap()));
+    let one_click = |path: &str| app.post(path).raw("application/x-www-form-urlencoded", "List-Unsubscribe=One-Click");
+    for wrong in ["/unsubscribe/x", "/unsubscribe/665f1f77bcf86cd799439011.00", &format!("{link}0")] {
+        assert_eq!(one_click(wrong).send().await.status, 404, "{wrong}");
+    }
+    let shown = app.get(&link).header("accept", "text/html").send().await;
+    assert_eq!(shown.status, 200);
+    app.product(&seller, "Mug", 10.0, 1).await;
+    assert_eq!(announced().await, 2, "a look stops nothing");
+    for _ in 0..2 {
+        assert_eq!(one_click(&link).send().await.status, 200);
+    }
+    app.product(&seller, "Rug", 10.0, 1).await;
+    assert_eq!(announced().await, 2);
+    assert_eq!(one_click(&format!("{link}?again=yes")).send().await.status, 200);
+    app.product(&seller, "Pan", 10.0, 1).await;
+    assert_eq!(announced().await, 3);
+    app.shutdown().await;
+}

@@ -21,6 +21,7 @@ fn mail(to: &str, subject: &str) -> Mail {
         at: make::at(0),
         announcement: false,
         confidential: false,
+        unsubscribe: None,
     }
 }
 

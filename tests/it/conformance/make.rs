@@ -38,6 +38,7 @@ pub fn user(email: &str, username: &str) -> User {
         password_hash: "$argon2id$x".into(),
         email_taken_by: None,
         security: Default::default(),
+        no_announcements: false,
         addresses: vec![Address { id: AddressId::generate(), postal, is_default: true }],
         created_at: at(0),
         updated_at: at(0),

@@ -59,6 +59,7 @@ async fn the_node_that_can_send_a_mail_is_notified() {
             at: Timestamp::now(),
             announcement: false,
             confidential: false,
+            unsubscribe: None,
         };
         nodes[0].1.send(EventId::generate(), &mail).await.unwrap();
         eventually("the other node has sent it", async || store.waiting().await == Ok(0)).await;

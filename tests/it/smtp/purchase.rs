@@ -50,9 +50,12 @@ async fn every_mail_of_a_purchase_arrives_once_with_its_headers() {
         assert_eq!(date.as_second(), record.mail.at.as_second(), "the date is the event's");
         let announces = record.mail.subject.starts_with("New product");
         assert_eq!(mail.has("list-unsubscribe"), announces);
-        assert!(!mail.has("list-unsubscribe-post"), "no such endpoint exists");
+        assert_eq!(mail.has("list-unsubscribe-post"), announces);
         if announces {
-            assert_eq!(mail.header("list-unsubscribe"), "<mailto:shop@shop.example?subject=unsubscribe>");
+            assert_eq!(mail.header("list-unsubscribe-post"), "List-Unsubscribe=One-Click");
+            let (here, address) = mail.header("list-unsubscribe").split_once(", ").unwrap();
+            assert!(here.starts_with("<http") && here.contains("/unsubscribe/"), "{here}");
+            assert_eq!(address.trim(), "<mailto:shop@shop.example?subject=unsubscribe>");
             assert_eq!(mail.to, mira);
         }
         assert_eq!((record.attempts, &record.reason), (1, &None));

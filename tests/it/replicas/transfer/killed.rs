@@ -62,6 +62,7 @@ async fn large_shop(settings: &Settings) {
         at: Timestamp::now(),
         announcement: false,
         confidential: false,
+        unsubscribe: None,
     };
     let mails = (0..MAILS).map(|number| (EventId::generate(), mail(number))).collect::<Vec<_>>();
     for some in mails.chunks(200) {

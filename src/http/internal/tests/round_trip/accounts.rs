@@ -7,7 +7,8 @@ use crate::{
     actors::accounts::{
         calls::{
             AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
-            LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken, Source,
+            LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken,
+        SetAnnouncements, Source,
         },
         credentials::{
             ChangeEmail, ChangePassword, ChangeProfile, ConfirmEmail, Confirmed, RequestPasswordReset, ResetPassword,
@@ -79,6 +80,7 @@ async fn calls_of_the_accounts_are_the_same_on_either_side() {
     assert_round_trip(log_in(by_email), Ok(user.clone())).await;
     assert_round_trip(log_in(by_name.clone()), Ok(user.clone())).await;
     assert_round_trip(ReplaceEmail { user: USER, email, password: secret(), source }, Ok(user.clone())).await;
+    assert_round_trip(SetAnnouncements { user: USER, wanted: false }, Ok(())).await;
     assert_round_trip(GetUser { user: USER }, Ok(Some(user.clone()))).await;
     assert_round_trip(GetUser { user: USER }, Ok(None)).await;
     assert_round_trip(GetContact { user: USER }, Ok(Some(user.contact()))).await;
