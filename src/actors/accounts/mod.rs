@@ -24,8 +24,7 @@ use self::{
     cache::{Users, bare},
     calls::{
         AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
-        LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken,
-        SetAnnouncements, Source,
+        LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken, SetAnnouncements, Source,
     },
     credentials::{Requests, check_password},
 };

@@ -125,7 +125,16 @@ impl Fixture {
 
 fn mail(to: &str) -> Mail {
     let [subject, text, html] = ["Hello", "t", "<p>t</p>"].map(ToOwned::to_owned);
-    Mail { to: to.into(), subject, text, html, at: Timestamp::UNIX_EPOCH, announcement: false, confidential: false, unsubscribe: None }
+    Mail {
+        to: to.into(),
+        subject,
+        text,
+        html,
+        at: Timestamp::UNIX_EPOCH,
+        announcement: false,
+        confidential: false,
+        unsubscribe: None,
+    }
 }
 
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {

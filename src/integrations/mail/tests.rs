@@ -27,7 +27,16 @@ const EVENT: EventId = EventId::from_bytes([7; 12]);
 fn mail(to: &str, subject: &str) -> Mail {
     let at: Timestamp = "2026-01-02T03:04:05.6Z".parse().unwrap();
     let (text, html) = ("Hello\n.\nyou".to_owned(), "<p>Hello</p>".to_owned());
-    Mail { to: to.into(), subject: subject.into(), text, html, at, announcement: false, confidential: false, unsubscribe: None }
+    Mail {
+        to: to.into(),
+        subject: subject.into(),
+        text,
+        html,
+        at,
+        announcement: false,
+        confidential: false,
+        unsubscribe: None,
+    }
 }
 
 fn sender() -> Sender {
