@@ -179,6 +179,12 @@ describe('pages are valid HTML', () => {
     await guest.explore('/?q=lamp&sort=price', '/?q=zzzzqqqq', '/?q=lamp%20zzzzqqqq', '/?minprice=x', '/?page=2', '/nowhere', '/products/0', '/dev/mailbox');
     await guest.submit('/login', /^\/login/, { email: 'nobody@example.com', password: 'x' });
     await guest.submit('/register', /^\/register/, { email: 'x', password: 'x', username: '?', role: 'seller' });
+    // Pages that mails lead to.
+    for (const page of ['/reset', '/reset?token=x', '/verify', '/verify?token=x', '/unsubscribe/x']) await guest.open(page);
+    await guest.submit('/reset?token=x', /^\/reset$/, { password: 'a long password 2' });
+    await guest.submit('/verify?token=x', /^\/verify$/);
+    await guest.submit('/forgot', /^\/forgot$/, { email: 'x' });
+    await guest.submit('/forgot', /^\/forgot$/, { email: 'nobody@example.com' });
     await guest.open('/login', { form: new URLSearchParams({ csrf: 'x' }), expect: 403 });
     const [product] = await guest.api('GET', '/api/products?q=lamp');
     await guest.submit(`/products/${product._id}`, /^\/cart$/, { quantity: '2' });
@@ -197,6 +203,9 @@ describe('pages are valid HTML', () => {
     await buyer.submit('/cart', /^\/cart\/items\//, { quantity: '998', set: '1' });
     await buyer.submit('/checkout', /^\/checkout$/, { street: '', country: 'Nowhere' });
     await buyer.submit('/account', /^\/account\/addresses$/, { street: '', country: 'Nowhere' });
+    await buyer.submit('/account', /^\/account\/profile$/, { username: '?' });
+    await buyer.submit('/account', /^\/account\/email$/, { email: 'x', password: 'x' });
+    await buyer.submit('/account', /^\/account\/password$/, { current_password: 'x', new_password: 'x' });
     await buyer.submit('/account', /^\/account\/addresses$/, { ...ADDRESS, full_name: 'Mira Sen', default: '1' });
     await buyer.submit('/checkout', /^\/checkout$/, { ...ADDRESS, address: 'new' });
     const [order] = (await buyer.api('GET', '/api/orders/me')).orders;

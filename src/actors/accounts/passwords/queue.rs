@@ -170,8 +170,7 @@ mod tests {
         while let Some(job) = queue.pop(None) {
             job(&mut vec![]);
         }
-        let taken = taken.lock().clone();
-        taken
+        taken.lock().clone()
     }
 
     #[test]
