@@ -44,6 +44,7 @@ fn user() -> User {
         role: Role::Seller,
         password_hash: String::new(),
         email_taken_by: Some(USER),
+        no_announcements: true,
         security: Security {
             email_verified: true,
             password_reset: None,
