@@ -32,6 +32,8 @@ use crate::{
 pub const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 /// The cache is not named: nothing about a user is in it, and clearing it takes browsers seconds.
 pub const CLEARED: HeaderValue = HeaderValue::from_static("\"cookies\", \"storage\"");
+/// For the pages, whose cookies have the message of the logout and a guest's cart. The session's cookie is removed by name.
+pub const STORAGE_CLEARED: HeaderValue = HeaderValue::from_static("\"storage\"");
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenSource {

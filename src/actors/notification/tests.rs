@@ -85,10 +85,8 @@ fn start_with(mailbox: Arc<Mailbox>, mailer: Arc<dyn Mailer>) -> Fixture {
     let mut registry = Registry::default();
     registry.on(contact);
     registry.on(user);
-    let notifications = Notifications::start(
-        &runtime,
-        Arc::new(EmailChannel::new(Calls::local(registry), mailer, shop(), Tokens::new(&[7; 32]))),
-    );
+    let notifications =
+        Notifications::start(&runtime, Arc::new(EmailChannel::new(Calls::local(registry), mailer, shop(), tokens())));
     Fixture { runtime, mailbox, notifications }
 }
 
@@ -378,7 +376,7 @@ async fn a_store_or_peer_that_is_away_is_tried_again() {
 
     let mailer = Notifications::start(
         &fixture.runtime,
-        Arc::new(EmailChannel::new(Calls::default(), Arc::new(Refuses), shop(), Tokens::new(&[7; 32]))),
+        Arc::new(EmailChannel::new(Calls::default(), Arc::new(Refuses), shop(), tokens())),
     );
     let batch = [(queues::ORDER_SHIPPED_NOTIFICATION, order()), (queues::PAYMENT_COMPLETED_NOTIFICATION, payment())];
     let answers = mailer.handle(batch.map(|(queue, payload)| delivery(queue, payload)).into()).await;

@@ -24,7 +24,7 @@ use crate::{
     },
     http::{
         audit,
-        auth::{CLEAR_SITE_DATA, CLEARED},
+        auth::{CLEAR_SITE_DATA, STORAGE_CLEARED},
         error::ApiError,
         features::FEATURES,
         query,
@@ -260,6 +260,6 @@ pub async fn logout(FormRequest { mut context, .. }: FormRequest) -> Result<Http
     context.forget_user();
     context.flash_message("You are logged out.");
     let mut answer = context.redirect("/");
-    answer.headers_mut().insert(CLEAR_SITE_DATA, CLEARED);
+    answer.headers_mut().insert(CLEAR_SITE_DATA, STORAGE_CLEARED);
     Ok(answer)
 }
