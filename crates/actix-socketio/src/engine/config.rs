@@ -25,7 +25,7 @@ pub struct EngineConfig {
     pub outbox_bytes: usize,
     /// The maximum number of sessions; a further client gets 503.
     pub max_sessions: usize,
-    /// The maximum number of sessions whose clients have not said who they are ([`Session::identified`]), of one
+    /// The maximum number of sessions whose clients have not said who they are (`Session::identified`), of one
     /// address; one more ends the oldest of them.
     pub max_anonymous_per_address: usize,
     /// The same of all addresses; one more ends the oldest of the address that has most.
