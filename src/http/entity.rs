@@ -7,15 +7,11 @@ use std::{
     convert::Infallible,
     io::Write,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Poll},
 };
 
 use actix_web::{
-    HttpRequest,
     body::{BodySize, BoxBody, MessageBody},
     dev::ServiceResponse,
     http::{
@@ -29,10 +25,7 @@ use actix_web::{
 };
 use flate2::{Compression, write::GzEncoder};
 
-use super::{
-    connection::{Held, Reader},
-    error::ApiError,
-};
+use super::error::ApiError;
 
 /// The smallest body that is compressed, in bytes.
 const COMPRESS_MIN: usize = 1024;
@@ -102,41 +95,23 @@ fn listed<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item =
 }
 
 /// A body that is handed over in pieces, so that of a large one little is copied for a client that reads slowly.
-enum Sliced {
-    Own(Bytes),
-    Held(Held),
-}
+struct Sliced(Bytes);
 
 impl MessageBody for Sliced {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
-        let left = match self {
-            Self::Own(bytes) => bytes.len(),
-            Self::Held(held) => held.len(),
-        };
-        BodySize::Sized(u64::try_from(left).unwrap_or(u64::MAX))
+        BodySize::Sized(u64::try_from(self.0.len()).unwrap_or(u64::MAX))
     }
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        Poll::Ready(match &mut *self {
-            Self::Own(bytes) => {
-                let length = bytes.len().min(SLICE);
-                (length > 0).then(|| Ok(bytes.split_to(length)))
-            }
-            Self::Held(held) => held.next(SLICE).map(Ok),
-        })
+        let length = self.0.len().min(SLICE);
+        Poll::Ready((length > 0).then(|| Ok(self.0.split_to(length))))
     }
 }
 
-fn body_of(bytes: Bytes, request: &HttpRequest) -> BoxBody {
-    if bytes.len() <= SLICE {
-        return BoxBody::new(bytes);
-    }
-    BoxBody::new(match request.conn_data::<Arc<Reader>>() {
-        Some(reader) => Sliced::Held(Held::new(Arc::clone(reader), bytes)),
-        None => Sliced::Own(bytes),
-    })
+fn body_of(bytes: Bytes) -> BoxBody {
+    if bytes.len() > SLICE { BoxBody::new(Sliced(bytes)) } else { BoxBody::new(bytes) }
 }
 
 /// Compresses an answer where the client takes that and it is worth it, and names the encoding in its tag. An answer
@@ -181,19 +156,16 @@ pub async fn encode(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<B
         }
         None => bytes,
     };
-    let body = body_of(body, &request);
-    ServiceResponse::new(request, head.set_body(body))
+    ServiceResponse::new(request, head.set_body(body_of(body)))
 }
 
 fn sliced(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     match response.response().body().size() {
         BodySize::Sized(size) if usize::try_from(size).is_ok_and(|size| size > SLICE) => {
-            let (request, response) = response.into_parts();
-            let response = response.map_body(|_, body| match body.try_into_bytes() {
-                Ok(bytes) => body_of(bytes, &request),
+            response.map_body(|_, body| match body.try_into_bytes() {
+                Ok(bytes) => body_of(bytes),
                 Err(body) => body,
-            });
-            ServiceResponse::new(request, response)
+            })
         }
         _ => response,
     }

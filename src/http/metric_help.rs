@@ -2,7 +2,7 @@
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
-const COUNTERS: [(&str, &str); 25] = [
+const COUNTERS: [(&str, &str); 24] = [
     ("actor_calls_refused_total", "Calls that actors had no room for."),
     ("actor_restarts_total", "Restarts of actors."),
     ("agent_failures_total", "Failures of the language model, by kind."),
@@ -19,7 +19,6 @@ const COUNTERS: [(&str, &str); 25] = [
     ("dead_token_store_reads_total", "Tokens that were checked in the store because Redis could not answer."),
     ("gateway_calls_total", "Attempts to call the payment gateway."),
     ("http_requests_total", "Requests by route, method and status."),
-    ("http_slow_readers_total", "Connections that ended because their client did not read."),
     ("log_lines_dropped_total", "Lines of the log that a slow reader left no room for."),
     ("mail_attempts_total", "Attempts to send a mail."),
     ("mcp_requests_total", "Messages of the Model Context Protocol, by status."),

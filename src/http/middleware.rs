@@ -30,9 +30,7 @@ use metrics::{Counter, Histogram, counter, histogram};
 use tracing::{Instrument, Span};
 
 use super::{
-    address, audit, auth,
-    connection::Reader,
-    entity,
+    address, audit, auth, entity,
     error::{ApiError, PROBLEM_JSON},
     fallback, request_id,
     state::HttpSettings,
@@ -104,9 +102,6 @@ where
     fn call(&self, mut req: ServiceRequest) -> Self::Future {
         let started = Instant::now();
         let method = label(req.method());
-        if let Some(reader) = req.conn_data::<Arc<Reader>>() {
-            reader.begin(req.headers());
-        }
         if *req.method() == Method::HEAD {
             // The encoder knows from the connection that the method was HEAD and leaves the body out.
             req.head_mut().method = Method::GET;
@@ -142,9 +137,6 @@ where
                 response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HSTS);
             }
             let response = entity::encode(response).await;
-            if let Some(reader) = response.request().conn_data::<Arc<Reader>>() {
-                reader.end();
-            }
             record(response.request().match_pattern().as_deref(), method, response.status(), started);
             Ok(response)
         })

@@ -9,7 +9,6 @@
 pub mod address;
 mod audit;
 pub mod auth;
-mod connection;
 pub mod csrf;
 mod device;
 pub mod docs;

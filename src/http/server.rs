@@ -3,20 +3,14 @@
 //! **Invariant:** every limit that a client can reach is set here: connections, time to send a request's head, idle
 //! time of a connection, time to drain.
 
-use std::{
-    io,
-    net::{SocketAddr, TcpListener, ToSocketAddrs},
-    time::Duration,
-};
+use std::{any::Any, io, net::SocketAddr, time::Duration};
 
 use actix_cors::Cors;
-use actix_http::{HttpService, Protocol};
 use actix_rt::net::TcpStream;
-use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::{
-    App, Error,
+    App, Error, HttpServer,
     body::MessageBody,
-    dev::{AppConfig, Server, ServiceFactory, ServiceRequest, ServiceResponse},
+    dev::{Server, ServiceFactory, ServiceRequest, ServiceResponse},
     http::KeepAlive,
     middleware::Condition,
     web::{self, Data},
@@ -25,9 +19,7 @@ use rustix::net::sockopt;
 use utoipa::openapi::OpenApi;
 
 use super::{
-    Register,
-    connection::Connection,
-    docs, fallback,
+    Register, docs, fallback,
     middleware::RequestMiddleware,
     openapi, ops, pages,
     state::{HttpSettings, State},
@@ -39,14 +31,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const CLOSE_DEADLINE: Duration = Duration::from_secs(2);
 /// How long running requests may take to finish after the server is asked to stop, in seconds.
 const DRAIN_SECONDS: u64 = 30;
-/// How long the kernel tries to send to a client that is not there.
+/// How long a client may read nothing of what is sent to it.
 const STALLED_FOR: Duration = Duration::from_secs(20);
 /// What the kernel holds for a client that does not read, in bytes; it takes twice as much for its own needs.
 const SEND_BUFFER: usize = 64 * 1024;
-/// What is made of an answer before its client takes it, in bytes.
-const WRITE_BUFFER: usize = 8 * 1024;
 /// Connections that wait to be accepted.
-const BACKLOG: i32 = 4096;
+const BACKLOG: u32 = 4096;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -145,35 +135,15 @@ fn cors(settings: &HttpSettings) -> Cors {
         .max_age(600)
 }
 
-/// Bounds what the kernel holds for a client that does not read, and for how long.
-fn bound(stream: &TcpStream) {
+/// Bounds what a connection may cost whose client does not read: the kernel ends it when nothing is taken for
+/// [`STALLED_FOR`], and holds little of it until then.
+fn bound(connection: &dyn Any) {
+    let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
     let milliseconds = u32::try_from(STALLED_FOR.as_millis()).unwrap_or(u32::MAX);
     let set = sockopt::set_tcp_user_timeout(stream, milliseconds)
-        .and_then(|()| sockopt::set_socket_send_buffer_size(stream, SEND_BUFFER))
-        .and_then(|()| sockopt::set_tcp_nodelay(stream, true));
+        .and_then(|()| sockopt::set_socket_send_buffer_size(stream, SEND_BUFFER));
     if let Err(error) = set {
         tracing::debug!(%error, "a connection has no deadline on reading");
-    }
-}
-
-/// Listens on every address of a host.
-fn listen(host: &str, port: u16) -> io::Result<Vec<TcpListener>> {
-    let mut listeners = vec![];
-    let mut refused = None;
-    for address in (host, port).to_socket_addrs()? {
-        let listening = TcpListener::bind(address).and_then(|listener| {
-            rustix::net::listen(&listener, BACKLOG)?;
-            Ok(listener)
-        });
-        match listening {
-            Ok(listener) => listeners.push(listener),
-            Err(error) => refused = Some(error),
-        }
-    }
-    if listeners.is_empty() {
-        Err(refused.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()))
-    } else {
-        Ok(listeners)
     }
 }
 
@@ -189,43 +159,20 @@ pub fn start(
     let HttpSettings { host, port, workers, max_connections, request_timeout, .. } = state.settings.clone();
     let shared = state.clone();
     let failed = |error| StartError::Bind { host: host.clone(), port, error };
-    let listeners = listen(&host, port).map_err(failed)?;
-    let address = listeners.first().map(TcpListener::local_addr).transpose().map_err(failed)?;
-    let address = address.ok_or_else(|| failed(io::Error::from(io::ErrorKind::AddrNotAvailable)))?;
-    let mut server = Server::build()
+    let server = HttpServer::new(move || app(&shared, routes.clone()))
         .workers(workers.max(1))
-        .max_concurrent_connections(max_connections)
+        .max_connections(max_connections)
+        .backlog(BACKLOG)
+        .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+        .client_request_timeout(request_timeout)
+        .client_disconnect_timeout(CLOSE_DEADLINE)
         .shutdown_timeout(DRAIN_SECONDS)
-        .disable_signals();
-    let ending = server.graceful_shutdown_signal();
-    for listener in listeners {
-        let (shared, routes, ending) = (shared.clone(), routes.clone(), ending.clone());
-        // As actix-web's own server does it, over a connection that bounds what its client may leave unread.
-        server = server
-            .listen("http", listener, move || {
-                let ending = ending.clone();
-                let app = app(&shared, routes.clone()).into_factory().map_err(|error: Error| error.error_response());
-                let http = HttpService::build()
-                    .graceful_shutdown_signal(move || {
-                        let ending = ending.clone();
-                        async move { ending.notified().await }
-                    })
-                    .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
-                    .client_request_timeout(request_timeout)
-                    .client_disconnect_timeout(CLOSE_DEADLINE)
-                    .h1_write_buffer_size(WRITE_BUFFER)
-                    .on_connect_ext(|connection: &Connection, data| {
-                        data.insert(connection.reader());
-                    })
-                    .finish(map_config(app, |()| AppConfig::default()));
-                fn_service(|stream: TcpStream| async move {
-                    let peer = stream.peer_addr().ok();
-                    bound(&stream);
-                    Ok((Connection::new(stream), Protocol::Http1, peer))
-                })
-                .and_then(http)
-            })
-            .map_err(failed)?;
-    }
+        .tcp_nodelay(true)
+        .on_connect(|connection, _| bound(connection))
+        .disable_signals()
+        .bind((host.as_str(), port))
+        .map_err(failed)?;
+    let address = server.addrs().first().copied();
+    let address = address.ok_or_else(|| failed(io::Error::from(io::ErrorKind::AddrNotAvailable)))?;
     Ok((server.run(), address))
 }

@@ -8,7 +8,6 @@
     reason = "a failed step of a test is a failed test"
 )]
 
-mod attacks;
 mod blocked;
 mod broker;
 mod buyer;
