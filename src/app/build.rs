@@ -222,9 +222,7 @@ impl AppBuilder<'_> {
             None => RevokedTokens::load(dead.iter().map(|(jti, exp)| (jti.clone(), exp.as_second()))),
         });
         let dead_tokens = Arc::downgrade(&state.dead_tokens);
-        if stores.cluster.is_some() {
-            tokio::spawn(tokens::follow(dead_tokens.clone(), self.storage.stores().accounts));
-        }
+        tokio::spawn(tokens::follow(dead_tokens.clone(), self.storage.stores().accounts));
         self.blocked.on_change(move |user, blocked| {
             if let Some(dead) = dead_tokens.upgrade() {
                 dead.block(&user.to_hex(), blocked);

@@ -257,13 +257,13 @@ impl RevokedTokens {
     }
 }
 
-/// How often a node looks for tokens that other nodes have ended.
+/// How often a node looks for tokens that were ended.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The largest clock difference between nodes, in seconds.
 const CLOCKS_APART: i64 = 30;
 
-/// Ends on this node what other nodes have ended, so that sockets are closed without an event of their client. Ends
-/// when the list is dropped.
+/// Ends on this node what the store has as ended: by other nodes, by the command line, or by a request whose client went
+/// before it was answered. So sockets are closed without an event of their client. Ends when the list is dropped.
 pub async fn follow(revoked: Weak<RevokedTokens>, store: AccountStore) {
     let mut since = Timestamp::now();
     loop {
