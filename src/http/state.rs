@@ -22,10 +22,10 @@ use super::{
 use crate::{
     actors::{
         accounts::calls::Source,
-        tokens::{RevokedTokens, Tokens},
+        tokens::{self, Claims, RevokedTokens, Tokens},
     },
     config::{Network, Origins},
-    domain::user::User,
+    domain::{Timestamp, user::User},
 };
 
 #[derive(Debug, Clone)]
@@ -159,6 +159,18 @@ impl State {
         let device = Device::of(req, &self.tokens).filter(|device| device.knows(&self.tokens, account));
         let admitted = self.auth_limits.admit_login(address, account, device.as_ref().map(Device::id)).await;
         admitted.map_err(|retry_after| ApiError::TooManyRequests { retry_after })
+    }
+
+    /// Issues a token to a user who was authenticated at `at`, with the cookie that sets it.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`] when it cannot be signed.
+    pub fn issue(&self, user: &User, at: Timestamp) -> Result<(String, Claims, Cookie<'static>), ApiError> {
+        let issued = self.tokens.issue_to(user, at).map_err(|error| ApiError::Internal(error.to_string()));
+        issued.map(|(token, claims)| {
+            let cookie = tokens::cookie(&token, self.settings.production);
+            (token, claims, cookie)
+        })
     }
 
     /// Remembers from where somebody has logged in; the cookie is for their browser.

@@ -85,13 +85,11 @@ impl Users {
     }
 }
 
-/// The user without the password hash.
+/// The user without the hashes of the password and of mailed tokens.
 pub(super) fn bare(user: User) -> User {
-    let security = Security { password_reset: None, ..user.security };
-    let security = Security {
-        email_confirmation: security.email_confirmation.map(|of| MailedToken { hash: String::new(), ..of }),
-        ..security
-    };
+    let unhashed = |token| MailedToken { hash: String::new(), ..token };
+    let email_confirmation = user.security.email_confirmation.map(unhashed);
+    let security = Security { password_reset: None, email_confirmation, ..user.security };
     User { password_hash: String::new(), security, ..user }
 }
 

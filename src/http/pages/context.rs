@@ -26,11 +26,7 @@ use super::{
     saved_forms::{SavedForm, SavedForms},
 };
 use crate::{
-    actors::{
-        accounts::calls::GetUser,
-        cart::calls::GetCart,
-        tokens::{self, Tokens},
-    },
+    actors::{accounts::calls::GetUser, cart::calls::GetCart, tokens::Tokens},
     domain::{
         Timestamp,
         ids::ProductId,
@@ -187,9 +183,8 @@ impl PageContext {
     /// # Errors
     /// [`ApiError::Internal`] when no token can be signed.
     pub fn renew_session(&mut self, user: &User, at: Timestamp) -> Result<(), ApiError> {
-        let issued = self.state.tokens.issue_to(user, at);
-        let (token, claims) = issued.map_err(|error| ApiError::Internal(error.to_string()))?;
-        self.set_cookie(tokens::cookie(&token, self.state.settings.production));
+        let (_, claims, cookie) = self.state.issue(user, at)?;
+        self.set_cookie(cookie);
         let (id, role, source) = (user.id, user.role, TokenSource::Cookie);
         self.user = Some(AuthUser { id, role, jti: claims.jti, iat: claims.iat, exp: claims.exp, source });
         Ok(())

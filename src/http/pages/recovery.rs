@@ -27,8 +27,6 @@ use crate::{
     },
 };
 
-/// The longest token that is looked at.
-const TOKEN_MAX: usize = 1024;
 const INVALID: &str = "This link is not valid any more. Ask for a new one.";
 
 #[derive(Template)]
@@ -60,7 +58,7 @@ struct VerifyPage {
 /// The token of a link. The page's own links must not pass it on.
 fn token_of(req: &HttpRequest, context: &mut PageContext) -> String {
     context.here = req.path().to_owned();
-    query::value(req.query_string(), "token").filter(|token| token.len() <= TOKEN_MAX).unwrap_or_default()
+    query::value(req.query_string(), "token").unwrap_or_default()
 }
 
 ///
@@ -111,7 +109,7 @@ pub async fn reset(
     req: HttpRequest,
     FormRequest { mut context, mut form }: FormRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let token = Some(form.text("token").to_owned()).filter(|token| token.len() <= TOKEN_MAX).unwrap_or_default();
+    let token = form.text("token").to_owned();
     context.state().check_auth_rate(&req, None).await?;
     if form.text("password").len() > PASSWORD_BYTES_MAX {
         form.refuse("password", "use at most 128 characters");
@@ -155,7 +153,7 @@ pub async fn verify(
     req: HttpRequest,
     FormRequest { mut context, form }: FormRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let token = Some(form.text("token").to_owned()).filter(|token| token.len() <= TOKEN_MAX).unwrap_or_default();
+    let token = form.text("token").to_owned();
     context.state().check_auth_rate(&req, None).await?;
     let confirm = ConfirmEmail { token: SecretString::from(token.as_str()) };
     let confirmed = match context.calls.ask(confirm).await.map_err(ApiError::from) {

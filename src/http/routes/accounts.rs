@@ -165,9 +165,7 @@ fn session(
     message: &'static str,
     mut answer: actix_web::HttpResponseBuilder,
 ) -> Result<HttpResponse, ApiError> {
-    let issued = state.tokens.issue_to(user, at);
-    let (token, _) = issued.map_err(|error| ApiError::Internal(error.to_string()))?;
-    let cookie = tokens::cookie(&token, state.settings.production);
+    let (token, _, cookie) = state.issue(user, at)?;
     answer.cookie(cookie).cookie(state.remember_login(req, user));
     Ok(answer.json(SessionAnswer { message: message.to_owned(), user: UserView::from(user), token }))
 }

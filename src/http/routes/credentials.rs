@@ -8,15 +8,12 @@ use utoipa::ToSchema;
 
 use super::accounts::FullNameBody;
 use crate::{
-    actors::{
-        accounts::{
-            calls::GetAddresses,
-            credentials::{
-                ChangeEmail, ChangePassword, ChangeProfile, ConfirmEmail, Confirmed, RequestPasswordReset,
-                ResetPassword, SendConfirmation, UpdateAddress,
-            },
+    actors::accounts::{
+        calls::GetAddresses,
+        credentials::{
+            ChangeEmail, ChangePassword, ChangeProfile, ConfirmEmail, Confirmed, RequestPasswordReset, ResetPassword,
+            SendConfirmation, UpdateAddress,
         },
-        tokens,
     },
     domain::{
         Timestamp,
@@ -248,9 +245,7 @@ pub async fn change_password(
     let user = calls.ask(change).await.map_err(ApiError::from);
     let user = user.map_err(|error| error.renamed("password", "newPassword"))?;
     end_tokens(&state, &user).await;
-    let issued = state.tokens.issue_to(&user, Timestamp::now());
-    let (token, _) = issued.map_err(|error| ApiError::Internal(error.to_string()))?;
-    let cookie = tokens::cookie(&token, state.settings.production);
+    let (token, _, cookie) = state.issue(&user, Timestamp::now())?;
     Ok(HttpResponse::Ok().cookie(cookie).json(TokenAnswer { message: "Password changed".to_owned(), token }))
 }
 
@@ -326,9 +321,7 @@ pub async fn verify_email(
     if replaced {
         end_tokens(&state, &user).await;
         if caller.0.is_some_and(|caller| caller.id == user.id) {
-            let issued = state.tokens.issue_to(&user, Timestamp::now());
-            let (token, _) = issued.map_err(|error| ApiError::Internal(error.to_string()))?;
-            answer.cookie(tokens::cookie(&token, state.settings.production));
+            answer.cookie(state.issue(&user, Timestamp::now())?.2);
         }
     }
     Ok(answer.json(UserAnswer { user: UserView::from(&user) }))
