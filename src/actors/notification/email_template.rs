@@ -2,7 +2,7 @@
 //!
 //! The texts are in `templates/mail`; askama escapes values in HTML but not in plain text.
 //!
-//! Anyone can enter another person's address at sign-up, and addresses are not confirmed. So a mail contains nothing
+//! Anyone can enter another person's address at sign-up, and mails are sent before it is confirmed. So a mail contains nothing
 //! that its recipient, or someone pretending to be them, has typed: no names, product titles, addresses or notes. It
 //! has numbers and sums, and links to the page with the details. Mails about a paid order name its products, and to
 //! the seller also the recipient, but without any link; a name that contains one is left out.
