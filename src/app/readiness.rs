@@ -102,9 +102,9 @@ impl ReadinessMonitor {
                 tracing::error!(%error, "the database is damaged");
                 *looking.broken.lock() = Some(error.to_string());
             }
-            let mut told = HashMap::new();
+            let mut reported = HashMap::new();
             loop {
-                looking.look(&storage, &outbox, &mut told).await;
+                looking.look(&storage, &outbox, &mut reported).await;
                 // If no thread can be started the memory stays for another second.
                 let _released = memory::release_unused();
                 tokio::time::sleep(EVERY).await;
@@ -114,8 +114,8 @@ impl ReadinessMonitor {
         watch
     }
 
-    /// `told` is how often actors of a kind had been restarted and refused calls when it was told last.
-    async fn look(&self, storage: &Storage, outbox: &Outbox, told: &mut HashMap<String, (u64, u64)>) {
+    /// `reported` is how often actors of a kind had been restarted and refused calls at the last report.
+    async fn look(&self, storage: &Storage, outbox: &Outbox, reported: &mut HashMap<String, (u64, u64)>) {
         let damage = self.broken.lock().clone();
         let part = match (damage, storage.check().await) {
             (Some(damage), _) => store_part(PartState::Down, Some(damage)),
@@ -130,8 +130,9 @@ impl ReadinessMonitor {
             let small = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
             gauge!("actors_alive", "kind" => kind.kind.clone()).set(small(kind.alive));
             gauge!("actor_calls_in_flight", "kind" => kind.kind.clone()).set(small(kind.in_flight));
-            let (restarts, refused) = told.insert(kind.kind.clone(), (kind.restarts, kind.refused)).unwrap_or_default();
-            let since = |count: u64, told: u64| count.saturating_sub(told);
+            let (restarts, refused) =
+                reported.insert(kind.kind.clone(), (kind.restarts, kind.refused)).unwrap_or_default();
+            let since = |count: u64, before: u64| count.saturating_sub(before);
             counter!("actor_restarts_total", "kind" => kind.kind.clone()).increment(since(kind.restarts, restarts));
             counter!("actor_calls_refused_total", "kind" => kind.kind).increment(since(kind.refused, refused));
         }

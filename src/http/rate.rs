@@ -92,8 +92,8 @@ impl AuthLimits {
             None => self.known.contains_key(&place).then_some(place),
         };
         let source = match known {
-            Some(line) => Source { line, known: true },
-            None => Source { line: self.hasher.hash_one(network(address)), known: false },
+            Some(flow) => Source { flow, known: true },
+            None => Source { flow: self.hasher.hash_one(network(address)), known: false },
         };
         match (self.admit(address, Some(&account)).await, known, &self.limits) {
             (Err(_), Some(known), Some(limits)) => {
@@ -228,7 +228,7 @@ mod tests {
         while admit(2, None).await.is_ok() {}
         assert!(admit(3, None).await.is_err(), "the account has had too many attempts");
         let (here, device) = (admit(1, None).await.unwrap(), admit(2, Some("laptop")).await.unwrap());
-        assert!(here.known && device.known && here.line != device.line);
+        assert!(here.known && device.known && here.flow != device.flow);
         while admit(1, None).await.is_ok() {}
         assert!(admit(1, Some("laptop")).await.is_ok(), "somebody else behind the same address");
         while limits.admit_login(address(1), "other@b.cd", None).await.is_ok() {}

@@ -76,11 +76,11 @@ pub(super) fn password<S: Serializer>(password: &SecretString, to: S) -> Result<
     to.serialize_str(password.expose_secret())
 }
 
-/// Where a password comes from. Passwords of one source wait for each other, and not for those of others.
+/// Where a password comes from. Those of one source wait for each other, and not for those of others.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// A hash of the address, or of the device and account.
-    pub line: u64,
+    /// Names the queue of this source: a hash of the address, or of the device and account.
+    pub flow: u64,
     /// Whether this account has been logged in to from there before.
     pub known: bool,
 }

@@ -232,8 +232,8 @@ pub(super) fn check_password(
 
 /// Changes of one user wait for each other, and not for those of others.
 fn source_of(user: UserId) -> Source {
-    let line = user.bytes().iter().fold(0, |line: u64, byte| line.rotate_left(8) ^ u64::from(*byte));
-    Source { line, known: true }
+    let flow = user.bytes().iter().fold(0, |flow: u64, byte| flow.rotate_left(8) ^ u64::from(*byte));
+    Source { flow, known: true }
 }
 
 impl Accounts {

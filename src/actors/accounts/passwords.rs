@@ -2,7 +2,7 @@
 //!
 //! A hash intentionally costs 19 MiB and tens of milliseconds. It never runs on a thread that
 //! serves requests, the number of concurrent hashes equals the number of threads here, and the queue
-//! is bounded and fair ([`queue`]): a full line is [`PasswordError::Busy`] at once. A job whose caller has gone
+//! is bounded and fair (module `queue`): a full queue is [`PasswordError::Busy`] at once. A job whose caller has gone
 //! is skipped, a job that panics fails alone, and the working memory is released
 //! after the queue has been empty for a second.
 //!
@@ -35,8 +35,8 @@ mod queue;
 
 /// The capacity of the queue.
 const QUEUE: usize = 2_048;
-/// The capacity of one line: what an office or a fair may send at once.
-const LINE: usize = 512;
+/// The capacity of the queue of one source: what an office may send at once.
+const FLOW_MAX: usize = 512;
 /// The time from the call to its answer.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// A thread without work for this long releases its working memory.
@@ -107,7 +107,7 @@ impl Passwords {
 
     /// The same with another queue length and idle time.
     pub(super) fn with_limits(threads: usize, queue: usize, idle: Duration) -> io::Result<Self> {
-        let jobs = Arc::new(Queue::new(queue, LINE));
+        let jobs = Arc::new(Queue::new(queue, FLOW_MAX));
         let queue = Arc::new(Handle(Arc::clone(&jobs)));
         for number in 0..threads.max(1) {
             let jobs = Arc::clone(&jobs);

@@ -1,9 +1,9 @@
 //! The jobs that wait for a hashing thread.
 //!
-//! They stand in lines, one for each [`Source`], and each turn takes a job of another line. So whoever sends many makes
-//! only their own wait. Sources that are known go first, three turns of four.
+//! Each [`Source`] has a queue of its own, and they are served round robin, so that whoever sends many jobs delays only
+//! their own. Of four jobs three are of known sources, if there are any.
 //!
-//! **Invariant:** a line has a bounded number of jobs, and so have all lines together.
+//! **Invariant:** the queue of a source is bounded, and so are all together.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,35 +15,35 @@ use parking_lot::{Condvar, Mutex};
 use super::{Job, PasswordError};
 use crate::actors::accounts::calls::Source;
 
-/// How many jobs of one known source go first; more stand in the line of those who are not known.
-const KNOWN_LINE: usize = 16;
+/// How many jobs of one known source are preferred; more count as those of an unknown one.
+const KNOWN_FLOW_MAX: usize = 16;
 
 pub(super) struct Queue {
     jobs: Mutex<Jobs>,
     changed: Condvar,
     max: usize,
-    line_max: usize,
+    flow_max: usize,
 }
 
 #[derive(Default)]
 struct Jobs {
-    known: Lines,
-    others: Lines,
-    /// Turns of known sources since the last one of another.
+    known: RoundRobin,
+    others: RoundRobin,
+    /// Jobs of known sources since the last one of another.
     preferred: u8,
     closed: bool,
 }
 
 #[derive(Default)]
-struct Lines {
-    lines: HashMap<u64, VecDeque<Job>>,
-    turns: VecDeque<u64>,
+struct RoundRobin {
+    flows: HashMap<u64, VecDeque<Job>>,
+    order: VecDeque<u64>,
     len: usize,
 }
 
 impl Queue {
-    pub(super) fn new(max: usize, line_max: usize) -> Self {
-        Self { jobs: Mutex::default(), changed: Condvar::new(), max, line_max }
+    pub(super) fn new(max: usize, flow_max: usize) -> Self {
+        Self { jobs: Mutex::default(), changed: Condvar::new(), max, flow_max }
     }
 
     pub(super) fn push(&self, source: Source, job: Job) -> Result<(), PasswordError> {
@@ -51,10 +51,10 @@ impl Queue {
         if !self.has_room(&jobs, source) {
             return Err(PasswordError::Busy);
         }
-        if source.known && jobs.known.of(source.line) < KNOWN_LINE {
-            jobs.known.push(source.line, job);
+        if source.known && jobs.known.of(source.flow) < KNOWN_FLOW_MAX {
+            jobs.known.push(source.flow, job);
         } else {
-            jobs.others.push(source.line, job);
+            jobs.others.push(source.flow, job);
         }
         drop(jobs);
         self.changed.notify_one();
@@ -67,10 +67,10 @@ impl Queue {
     }
 
     fn has_room(&self, jobs: &Jobs, source: Source) -> bool {
-        let first = source.known && jobs.known.of(source.line) < KNOWN_LINE;
+        let first = source.known && jobs.known.of(source.flow) < KNOWN_FLOW_MAX;
         // Those who are known find room although others have taken all that is theirs.
         let max = if first { self.max + self.max / 4 } else { self.max };
-        jobs.len() < max && (first || jobs.others.of(source.line) < self.line_max)
+        jobs.len() < max && (first || jobs.others.of(source.flow) < self.flow_max)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -121,28 +121,28 @@ impl Jobs {
     }
 }
 
-impl Lines {
-    fn of(&self, line: u64) -> usize {
-        self.lines.get(&line).map_or(0, VecDeque::len)
+impl RoundRobin {
+    fn of(&self, flow: u64) -> usize {
+        self.flows.get(&flow).map_or(0, VecDeque::len)
     }
 
-    fn push(&mut self, line: u64, job: Job) {
-        let jobs = self.lines.entry(line).or_default();
+    fn push(&mut self, flow: u64, job: Job) {
+        let jobs = self.flows.entry(flow).or_default();
         if jobs.is_empty() {
-            self.turns.push_back(line);
+            self.order.push_back(flow);
         }
         jobs.push_back(job);
         self.len += 1;
     }
 
     fn pop(&mut self) -> Option<Job> {
-        let line = self.turns.pop_front()?;
-        let jobs = self.lines.get_mut(&line)?;
+        let flow = self.order.pop_front()?;
+        let jobs = self.flows.get_mut(&flow)?;
         let job = jobs.pop_front();
         if jobs.is_empty() {
-            self.lines.remove(&line);
+            self.flows.remove(&flow);
         } else {
-            self.turns.push_back(line);
+            self.order.push_back(flow);
         }
         self.len -= 1;
         job
@@ -155,16 +155,16 @@ mod tests {
 
     use super::*;
 
-    fn source(line: u64, known: bool) -> Source {
-        Source { line, known }
+    fn source(flow: u64, known: bool) -> Source {
+        Source { flow, known }
     }
 
     /// Queues these and tells in which order they are taken.
     fn order(queue: &Queue, sources: &[(u64, bool)]) -> Vec<u64> {
         let taken = Arc::new(Mutex::new(vec![]));
-        for (line, known) in sources {
-            let (taken, line) = (Arc::clone(&taken), *line);
-            queue.push(source(line, *known), Box::new(move |_| taken.lock().push(line))).unwrap();
+        for (flow, known) in sources {
+            let (taken, flow) = (Arc::clone(&taken), *flow);
+            queue.push(source(flow, *known), Box::new(move |_| taken.lock().push(flow))).unwrap();
         }
         queue.close();
         while let Some(job) = queue.pop(None) {
@@ -183,19 +183,19 @@ mod tests {
     #[test]
     fn a_full_line_refuses_only_its_own_jobs() {
         let queue = Queue::new(64, 2);
-        let push = |line, known| queue.push(source(line, known), Box::new(|_| ()));
+        let push = |flow, known| queue.push(source(flow, known), Box::new(|_| ()));
         assert_eq!([push(1, false), push(1, false), push(1, false)], [Ok(()), Ok(()), Err(PasswordError::Busy)]);
         assert!(queue.is_full(source(1, false)) && !queue.is_full(source(2, false)) && !queue.is_full(source(1, true)));
-        // A known source that sends many stands in line with the others in the end.
-        assert_eq!((0..30).filter(|_| push(5, true).is_ok()).count(), KNOWN_LINE + 2);
-        assert_eq!(queue.len(), 2 + KNOWN_LINE + 2);
+        // A known source that sends many stands in flow with the others in the end.
+        assert_eq!((0..30).filter(|_| push(5, true).is_ok()).count(), KNOWN_FLOW_MAX + 2);
+        assert_eq!(queue.len(), 2 + KNOWN_FLOW_MAX + 2);
     }
 
     #[test]
     fn those_who_are_known_find_room_in_a_full_queue() {
         let queue = Queue::new(4, 4);
-        let push = |line, known| queue.push(source(line, known), Box::new(|_| ()));
-        assert!((0..4).all(|line| push(line, false).is_ok()));
+        let push = |flow, known| queue.push(source(flow, known), Box::new(|_| ()));
+        assert!((0..4).all(|flow| push(flow, false).is_ok()));
         assert_eq!(
             (push(9, false), push(9, true), push(8, true)),
             (Err(PasswordError::Busy), Ok(()), Err(PasswordError::Busy))

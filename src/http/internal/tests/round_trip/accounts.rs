@@ -67,7 +67,7 @@ fn user() -> User {
 #[actix_rt::test]
 async fn calls_of_the_accounts_are_the_same_on_either_side() {
     let (user, secret) = (user(), || "pässword \"\u{1F600}".into());
-    let source = Source { line: u64::MAX, known: true };
+    let source = Source { flow: u64::MAX, known: true };
     let (email, username, full_name) = (user.email.clone(), None, user.full_name.clone());
     let register =
         Register { email: email.clone(), username, full_name, role: Role::Service, password: secret(), source };
