@@ -2,9 +2,11 @@
 //!
 //! **Invariant:** a client from this module follows no redirects and has timeouts.
 
-use std::{error::Error, sync::Once, time::Duration};
+use std::{error::Error, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+
+use super::tls;
 
 /// Time limit for connecting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -14,12 +16,8 @@ const WITHIN: Duration = Duration::from_secs(30);
 /// A builder of HTTP clients. Redirects are not followed, because signatures and credentials for one address must not
 /// be sent to another.
 pub fn builder() -> reqwest::ClientBuilder {
-    static TLS: Once = Once::new();
-    TLS.call_once(|| {
-        // If a provider is installed already, it stays.
-        let _known = rustls::crypto::ring::default_provider().install_default();
-    });
     reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::client())
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_WITHIN)
         .timeout(WITHIN)

@@ -3,6 +3,7 @@
 pub mod breaker;
 pub mod calls;
 pub mod http_client;
+pub mod tls;
 mod traced;
 
 pub use actix_guardian::{

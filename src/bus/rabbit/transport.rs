@@ -21,10 +21,12 @@ use lapin::{
     AsyncTcpStream, Connection, ConnectionProperties,
     uri::{AMQPScheme, AMQPUri},
 };
-use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
+
+use crate::runtime::tls;
 
 /// Connects to the broker at `uri`.
 pub(super) async fn connect(uri: AMQPUri, properties: ConnectionProperties) -> lapin::Result<Connection> {
@@ -41,21 +43,9 @@ async fn open(uri: &AMQPUri) -> io::Result<Socket> {
         AMQPScheme::AMQP => Ok(socket(stream)),
         AMQPScheme::AMQPS => {
             let name = ServerName::try_from(authority.host.clone()).map_err(io::Error::other)?;
-            Ok(socket(TlsConnector::from(Arc::new(tls()?)).connect(name, stream).await?))
+            Ok(socket(TlsConnector::from(Arc::new(tls::client())).connect(name, stream).await?))
         }
     }
-}
-
-fn tls() -> io::Result<ClientConfig> {
-    let mut authorities = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    if let (0, _) = authorities.add_parsable_certificates(found.certs) {
-        let why = found.errors.first().map_or_else(|| "there are none".to_owned(), ToString::to_string);
-        return Err(io::Error::other(format!("the machine's certificates cannot be read: {why}")));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    Ok(config.map_err(io::Error::other)?.with_root_certificates(authorities).with_no_client_auth())
 }
 
 /// What is read and written, whatever is below it.

@@ -16,7 +16,7 @@ use microbazaar::{
 };
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use test_support::{eventually, rabbit::Broker};
+use test_support::{PASSWORD, eventually, rabbit::Broker};
 
 use super::shop::Shop;
 
@@ -85,8 +85,8 @@ fn whole(message: &BasicGetMessage) -> Value {
     })
 }
 
-/// A purchase that is shipped and delivered, one whose first payment fails and that is cancelled afterwards, and a
-/// product that is changed and deleted.
+/// A purchase that is shipped and delivered, one whose first payment fails and that is cancelled afterwards, a
+/// product that is wished for, changed and deleted, and a buyer who changes password and e-mail.
 async fn live(shop: &Shop) {
     let address = json!({"street": "14 Lake Road", "city": "Pune", "state": "MH", "country": "IN", "zip": "411001"});
     let buyer = shop.buyer.as_str();
@@ -118,9 +118,18 @@ async fn live(shop: &Shop) {
     eventually("the timeline shows it", shown).await;
     shop.report_dispute(&paid).await;
 
+    shop.send(Method::PUT, &format!("/api/wishlist/{product}"), buyer, &json!({})).await;
     let path = format!("/api/products/{product}");
     shop.send(Method::PATCH, &path, &shop.seller, &json!({"title": "Tall lamp"})).await;
     shop.send(Method::DELETE, &path, &shop.seller, &json!({})).await;
+
+    let me = shop.send(Method::GET, "/api/auth/me", buyer, &json!({})).await;
+    shop.do_as("", "/api/auth/password/forgot", &json!({"email": me["user"]["email"]})).await;
+    shop.do_as(buyer, "/api/auth/email/resend", &json!({})).await;
+    let new = json!({"email": format!("{}@example.com", UserId::generate()), "password": PASSWORD});
+    shop.do_as(buyer, "/api/auth/email/change", &new).await;
+    let new = json!({"currentPassword": PASSWORD, "newPassword": "battery staple"});
+    shop.send(Method::PATCH, "/api/auth/me/password", buyer, &new).await;
 }
 
 #[actix_rt::test]

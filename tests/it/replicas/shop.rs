@@ -27,7 +27,7 @@ impl Nodes {
     /// With other settings than usual.
     pub async fn start_with(window: u64, change: impl Fn(Settings) -> Settings) -> Option<Self> {
         let uri = servers::mongo()?;
-        let prefix = format!("nodes_{}_", UserId::generate());
+        let prefix = format!("node_{}_", UserId::generate());
         let mut nodes = vec![];
         for _ in 0..2 {
             let settings = Settings::new().mongo(&uri, &prefix);

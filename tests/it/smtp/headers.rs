@@ -37,6 +37,7 @@ async fn no_title_can_add_a_header() {
         "message-id",
         "auto-submitted",
         "list-unsubscribe",
+        "list-unsubscribe-post",
         "mime-version",
         "content-type",
     ];

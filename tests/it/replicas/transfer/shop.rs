@@ -23,7 +23,10 @@ use microbazaar::{
         sqlite::{SqliteOptions, SqliteStore},
     },
 };
-use reqwest::multipart::{Form, Part};
+use reqwest::{
+    Method,
+    multipart::{Form, Part},
+};
 use serde_json::{Value, json};
 use test_support::{PASSWORD, Person, Settings, Shop, address, eventually, text};
 
@@ -104,6 +107,8 @@ pub async fn fill(shop: &Shop) -> People {
     let part = json!({"amount": {"amount": 20.5}, "reason": "scratched"});
     shop.do_as(&admin, &format!("/api/payments/{payment}/refunds"), &part).await;
     fill_cart(shop, &asha, &cup, 2).await;
+    let wished = format!("/api/wishlist/{}", text(&cup["_id"]));
+    shop.call(Method::PUT, &wished).token(&asha.token).send().await.expect(204);
     people.dead = login(shop, "omar@example.com").await;
     shop.do_as(&people.dead, "/api/auth/logout", &json!({})).await;
     shop.settle().await;
@@ -115,6 +120,7 @@ pub async fn fill(shop: &Shop) -> People {
             people.look(who, &format!("/api/orders/{order}"));
         }
     }
+    people.look("asha", "/api/wishlist");
     people.look("asha", &format!("/api/payments/order/{paid}"));
     people.look("omar", &format!("/api/payments/{payment}"));
     for who in ["mira", "ravi"] {
