@@ -157,6 +157,13 @@ got(await seller.POST('/api/webhooks/{id}/deliveries/{deliveryId}/redeliver', { 
 same((await seller.DELETE('/api/webhooks/{id}', hooked)).response.status, 204);
 refused(await seller.GET('/api/webhooks/{id}', hooked), 404);
 
+// What a buyer wishes for.
+const wished = { params: { path: { productId: product._id } } };
+same((await buyer.PUT('/api/wishlist/{productId}', wished)).response.status, 204);
+same(got(await buyer.GET('/api/wishlist'))[0]?._id, product._id);
+same((await buyer.DELETE('/api/wishlist/{productId}', wished)).response.status, 204);
+same(got(await buyer.GET('/api/wishlist')).length, 0);
+
 // An admin gives a part back, and takes the product down.
 const admin = client(got(await guest.POST('/api/auth/login', { body: { email: 'admin@example.com', password } })).token);
 const refund = got(await admin.POST('/api/payments/{id}/refunds', { params: { path: { id: checkout.payment._id } }, body: { amount: { amount: 10 }, reason: 'scratched' } }), 201);
@@ -172,9 +179,20 @@ refused(await buyer.GET('/api/ai/conversations/{id}', unknown), 404);
 refused(await buyer.DELETE('/api/ai/conversations/{id}', unknown), 404);
 got(await seller.GET('/api/auth/logout'));
 got(await buyer.DELETE('/api/cart'));
-same(got(await buyer.DELETE('/api/auth/users/me/addresses/{addressId}', { params: { path: { addressId: addresses[0]?._id ?? '' } } })).addresses.length, 0);
-got(await buyer.POST('/api/auth/logout'));
+const kept = { params: { path: { addressId: addresses[0]?._id ?? '' } } };
+same(got(await buyer.PATCH('/api/auth/users/me/addresses/{addressId}', { ...kept, body: { city: 'Mumbai' } })).addresses[0]?.city, 'Mumbai');
+same(got(await buyer.DELETE('/api/auth/users/me/addresses/{addressId}', kept)).addresses.length, 0);
+same(got(await buyer.PATCH('/api/auth/me', { body: { fullName: { firstName: 'Asha' } } })).user.fullName.firstName, 'Asha');
+got(await buyer.POST('/api/auth/email/resend'), 202);
+const token = '0'.repeat(56);
+same(refused(await guest.POST('/api/auth/email/verify', { body: { token } }), 400), 'auth.token_invalid');
+same(refused(await buyer.POST('/api/auth/email/change', { body: { email: `new-${now}@example.com`, password: 'wrong' } }), 400), 'auth.wrong_password');
+got(await guest.POST('/api/auth/password/forgot', { body: { email: 'nobody@example.com' } }), 202);
+same(refused(await guest.POST('/api/auth/password/reset', { body: { token, password: 'a long password 2' } }), 400), 'auth.token_invalid');
+const changed = client(got(await buyer.PATCH('/api/auth/me/password', { body: { currentPassword: 'a long password 1', newPassword: 'a long password 2' } })).token);
 same(refused(await buyer.GET('/api/auth/me'), 401), 'auth.invalid_token');
+got(await changed.POST('/api/auth/logout'));
+same(refused(await changed.GET('/api/auth/me'), 401), 'auth.invalid_token');
 for (const path of ['/healthz', '/readyz', '/', '/dev/mailbox'] as const) {
   got(await guest.GET(path, { headers: { accept: 'application/json' } }));
 }

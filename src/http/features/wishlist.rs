@@ -165,7 +165,9 @@ async fn offers(context: &PageContext) -> Result<Vec<Offer>, ApiError> {
 
 async fn show(mut context: PageContext) -> Result<HttpResponse, ApiError> {
     let offers = offers(&context).await?;
-    context.load_buttons().await;
+    if !offers.is_empty() {
+        context.load_buttons().await;
+    }
     let products = offers.iter().map(|offer| context.card(offer)).collect();
     let page = context.page_with_cookie_check("Wishlist");
     context.ok(&WishlistPage { page, products })

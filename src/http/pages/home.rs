@@ -189,7 +189,6 @@ pub async fn home(req: HttpRequest, _limit: Limited<Search>) -> Result<HttpRespo
         return Ok(HttpResponse::Ok().json(ops::root_view(auth::state(&req)?)));
     }
     let mut context = PageContext::of(&req).await?;
-    context.load_buttons().await;
     let wanted = CatalogueFilter::read(req.query_string());
     let (low, high) = (CatalogueFilter::price(&wanted.minprice), CatalogueFilter::price(&wanted.maxprice));
     let price_error = match (&low, &high) {
@@ -230,6 +229,9 @@ pub async fn home(req: HttpRequest, _limit: Limited<Search>) -> Result<HttpRespo
     let anything = SearchProducts { query: ListQuery { limit: 1, ..ListQuery::default() } };
     let nothing_on_sale = listed.total == 0 && (!wanted.filtered() || calls.ask(anything).await?.total == 0);
     let plain = !wanted.filtered() && wanted.page == 1;
+    if !listed.rows.is_empty() {
+        context.load_buttons().await;
+    }
     let mut page =
         context.page(if plain { "Good things from people who make them".to_owned() } else { wanted.title() });
     page = page.searching(&wanted.q).describe("Lamps, kettles, books and more from independent sellers, in one cart.");

@@ -113,7 +113,9 @@ pub async fn show(mut context: PageContext, path: Path<String>) -> Result<HttpRe
     if !for_sale && !knows {
         return Err(ApiError::NotFound("product"));
     }
-    context.load_buttons().await;
+    if for_sale {
+        context.load_buttons().await;
+    }
     let (stock, stock_class) = if for_sale { cards::stock(offer.available) } else { ("Not for sale", "out") };
     let mut page = context.page(product.title.as_str());
     let about =

@@ -100,7 +100,7 @@ pub struct ChangeEmailBody {
 
 /// Lines of an address to change; what is absent stays, and an empty text removes a line that may be missing.
 #[derive(Debug, Clone, Default, Deserialize, Validate, ToSchema)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
 #[garde(allow_unvalidated)]
 pub struct AddressChangeBody {
     #[schema(example = "Asha Rao", max_length = 200)]
