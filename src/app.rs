@@ -24,7 +24,10 @@ mod services;
 mod storage;
 
 pub use build::{App, ShutdownReport};
-pub use commands::{admin_create, backup, fill_demo as demo_command, openapi, rebuild_projections};
+pub use commands::{
+    admin_create, backup, fill_demo as demo_command, openapi, rebuild_projections, user_reset_password,
+    user_reset_two_factor,
+};
 pub use health::health;
 pub use mail::{mail_list, mail_resend, mail_show};
 pub use money::{ledger_check, payments_reconcile};

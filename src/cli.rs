@@ -44,6 +44,9 @@ pub enum Command {
     /// Manage admins
     #[command(subcommand)]
     Admin(Admin),
+    /// Help users who cannot log in
+    #[command(subcommand)]
+    User(User),
     /// Fill the shop with a demo catalogue
     Demo {
         /// How many products
@@ -124,6 +127,22 @@ pub enum Admin {
         /// The user name, derived from the e-mail address when absent
         #[arg(long)]
         username: Option<String>,
+    },
+}
+
+/// Commands about users.
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Print a link with which the user sets a new password
+    ResetPassword {
+        /// The e-mail address
+        email: String,
+    },
+    /// Turn a user's two-factor authentication off
+    #[command(name = "reset-2fa")]
+    ResetTwoFactor {
+        /// The e-mail address
+        email: String,
     },
 }
 

@@ -75,6 +75,8 @@ pub enum EmailVerification {
     Off,
     /// They are reminded.
     Remind,
+    /// They can neither buy nor sell.
+    Required,
 }
 
 /// The format of log lines.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use microbazaar::{
     app,
-    cli::{self, Admin, Cli, Command, ConfigCommand, Mail, Projections, dead, money},
+    cli::{self, Admin, Cli, Command, ConfigCommand, Mail, Projections, User, dead, money},
     config::{Config, Sources},
     telemetry,
 };
@@ -34,6 +34,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Admin(Admin::Create { email, username }) => {
             app::admin_create(&config, &email, username, app::password::obtain)?;
         }
+        Command::User(User::ResetPassword { email }) => app::user_reset_password(&config, &email)?,
+        Command::User(User::ResetTwoFactor { email }) => app::user_reset_two_factor(&config, &email)?,
         Command::Demo { products } => app::demo_command(&config, products)?,
         Command::Config(ConfigCommand::Check) => return Ok(cli::print(&config.explain(&settings))),
         Command::Openapi => {} // printed above: it needs no configuration

@@ -33,6 +33,8 @@ const SERVICE_LIFETIME_SECONDS: i64 = 60;
 /// The largest clock difference between two nodes, in seconds.
 const LEEWAY_SECONDS: u64 = 5;
 
+/// The authentication method of a second factor.
+const OTP: &str = "otp";
 /// Whom the tokens of this shop are for.
 const AUDIENCE: &str = "microbazaar";
 
@@ -58,6 +60,17 @@ pub struct Claims {
     /// Absent in tokens of earlier versions and of other programs that have the secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aud: Option<Audience>,
+    /// How the user was authenticated besides the password (RFC 8176): `otp` where a second factor is enabled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amr: Vec<String>,
+}
+
+impl Claims {
+    /// Whether the user has a second factor.
+    #[must_use]
+    pub fn has_two_factor(&self) -> bool {
+        self.amr.iter().any(|method| method == OTP)
+    }
 }
 
 /// The token is not valid, or not valid any more.
@@ -131,7 +144,7 @@ impl Tokens {
     /// # Errors
     /// [`BadToken`] when it cannot be signed, which no input causes.
     pub fn issue(&self, user: UserId, role: Role, now: Timestamp) -> Result<(String, Claims), BadToken> {
-        self.sign(user.to_hex(), role, LIFETIME_SECONDS, now)
+        self.sign(user.to_hex(), role, LIFETIME_SECONDS, now, vec![])
     }
 
     /// Issues the token of a user who was authenticated at `at`. It counts as issued then, so that it is not valid if
@@ -141,7 +154,8 @@ impl Tokens {
     /// As [`Tokens::issue`].
     pub fn issue_to(&self, user: &User, at: Timestamp) -> Result<(String, Claims), BadToken> {
         let from = user.security.tokens_from.and_then(|from| Timestamp::from_second(from).ok());
-        self.issue(user.id, user.role, from.map_or(at, |from| from.max(at)))
+        let amr = user.security.two_factor.iter().map(|_| OTP.to_owned()).collect();
+        self.sign(user.id.to_hex(), user.role, LIFETIME_SECONDS, from.map_or(at, |from| from.max(at)), amr)
     }
 
     /// Issues a token with which one service calls another, for one minute.
@@ -149,14 +163,21 @@ impl Tokens {
     /// # Errors
     /// As [`Tokens::issue`].
     pub fn issue_service(&self, name: &str, now: Timestamp) -> Result<String, BadToken> {
-        self.sign(name.to_owned(), Role::Service, SERVICE_LIFETIME_SECONDS, now).map(|(token, _)| token)
+        self.sign(name.to_owned(), Role::Service, SERVICE_LIFETIME_SECONDS, now, vec![]).map(|(token, _)| token)
     }
 
-    fn sign(&self, id: String, role: Role, lifetime: i64, now: Timestamp) -> Result<(String, Claims), BadToken> {
+    fn sign(
+        &self,
+        id: String,
+        role: Role,
+        lifetime: i64,
+        now: Timestamp,
+        amr: Vec<String>,
+    ) -> Result<(String, Claims), BadToken> {
         let iat = now.as_second();
         let jti = hex::encode(rand::random::<[u8; 16]>());
         let aud = Some(Audience::One(AUDIENCE.to_owned()));
-        let claims = Claims { id, role, iat, exp: iat.saturating_add(lifetime), jti, aud };
+        let claims = Claims { id, role, iat, exp: iat.saturating_add(lifetime), jti, aud, amr };
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding);
         token.map(|token| (token, claims)).map_err(|_| BadToken)
     }

@@ -21,7 +21,7 @@ use crate::{
         tokens::{self, RevokedTokens},
         webhook::Webhooks,
     },
-    config::{Config, DataDir, Environment, Origins, PublicUrl, RateLimitConfig, Service},
+    config::{Config, DataDir, EmailVerification, Environment, Origins, PublicUrl, RateLimitConfig, Service},
     domain::Timestamp,
     http::{
         HttpSettings, State, ops,
@@ -112,7 +112,7 @@ impl App {
         let dependencies = Dependencies { rabbit, catalogue, mails: mails.clone(), razorpay, peers };
         let watch = ReadinessMonitor::start(storage.clone(), Arc::clone(&runtime), outbox.clone(), dependencies);
         let state = Data::new(builder.state(&dead, &watch, redis)?);
-        services.sockets = services.chats.as_ref().map(|chats| builder.sockets(chats, live, &state));
+        services.sockets = services.chats.as_ref().map(|chats| builder.sockets(&services, chats, live, &state));
         let services = Data::new(services);
         let (server, address) = server::start(&state, routes::with_services(services.clone()))?;
         public_url.set_port(config, address.port());
@@ -189,13 +189,14 @@ impl AppBuilder<'_> {
         redis: Option<Redis>,
     ) -> Result<State> {
         let config = self.config;
+        let production = config.environment == Environment::Production;
         let settings = HttpSettings {
             host: config.http.host.clone(),
             port: config.http.port,
             workers: config.http.worker_count(),
             max_connections: connections_of_a_worker(config.http.worker_count())?,
             request_timeout: config.http.request_timeout,
-            production: config.environment == Environment::Production,
+            production,
             origins: Origins {
                 public_url: self.public_url.clone(),
                 allowed: config.http.allowed_origins.clone(),
@@ -206,6 +207,8 @@ impl AppBuilder<'_> {
             image_origin: config.picture_host()?.and_then(|host| host.origin()),
             services: config.services.names(),
             web_shop: config.services.serve(Service::Web),
+            two_factor_for: if production { config.auth.two_factor_for.clone() } else { vec![] },
+            verified_only: config.email.verification == EmailVerification::Required,
         };
         let tokens = self.tokens();
         let limits = AuthLimits::new(config.rate_limit.enabled, config.rate_limit.auth_per_minute);

@@ -10,7 +10,7 @@ use super::services::{AppBuilder, signed};
 use crate::{
     actors::checkout_link::CheckoutLink,
     config::Service,
-    http::{State, address, mcp::Mcp, rate::network},
+    http::{State, address, mcp::Mcp, rate::network, routes::Services},
     runtime::calls::{Calls, Registry},
     store::Stores,
     ws::{
@@ -62,10 +62,12 @@ impl AppBuilder<'_> {
     }
 
     /// Opens the sockets of the chat.
-    pub(super) fn sockets(&self, chats: &Chats, live: Arc<Live>, state: &State) -> Engine {
+    pub(super) fn sockets(&self, services: &Services, chats: &Chats, live: Arc<Live>, state: &State) -> Engine {
         let (config, stores) = (self.config, self.storage.stores());
+        let calls = &services.calls;
         let revoked = Arc::clone(&state.dead_tokens);
-        let socket_auth = SocketAuth::new(state.tokens.clone(), Arc::clone(&revoked), state.settings.origins.clone());
+        let socket_auth = SocketAuth::new(state.tokens.clone(), Arc::clone(&revoked), state.settings.origins.clone())
+            .requiring_two_factor(state.settings.two_factor_for.clone(), calls.clone());
         let expiry = Expiry {
             conversations: stores.conversations,
             keep: signed(config.chat.keep),

@@ -12,6 +12,8 @@ use crate::{
         accounts::{
             self, AccountSettings, Passwords,
             calls::{AccountRefusal, CreateAdmin, PromoteToAdmin},
+            credentials::MakeResetToken,
+            two_factor::ResetTwoFactor,
         },
         seller_dashboard,
         tokens::Tokens,
@@ -54,6 +56,29 @@ pub fn admin_create(
     Ok(())
 }
 
+/// Prints a link with which the user of this address sets a new password, even while a server runs.
+///
+/// # Errors
+/// When there is no such user, or the store is unavailable.
+pub fn user_reset_password(config: &Config, email: &str) -> Result<()> {
+    let token = ask_accounts(config, MakeResetToken { email: email.to_owned() })?;
+    let local = || format!("http://{}:{}", config.http.host, config.http.port);
+    let shop = config.http.public_url.clone().unwrap_or_else(local);
+    print(&format!("{}/reset?token={token}", shop.trim_end_matches('/')));
+    print("the link is good once, for 30 minutes; every session of the user ends with it");
+    Ok(())
+}
+
+/// Turns two-factor authentication of the user of this address off, even while a server runs.
+///
+/// # Errors
+/// As [`user_reset_password`].
+pub fn user_reset_two_factor(config: &Config, email: &str) -> Result<()> {
+    ask_accounts(config, ResetTwoFactor { email: email.to_owned() })?;
+    print(&format!("two-factor authentication of {email} is off; the password alone logs in now"));
+    Ok(())
+}
+
 /// Makes a call of the account service, even while a server runs.
 fn ask_accounts<C: Call<Error = AccountRefusal>>(config: &Config, call: C) -> Result<C::Reply> {
     with_store_beside(config, |storage| async move {
@@ -70,6 +95,7 @@ fn ask_accounts<C: Call<Error = AccountRefusal>>(config: &Config, call: C) -> Re
             Err(CallError::Refused(AccountRefusal::UserExists)) => {
                 bail!("there is a user with this e-mail address or user name already")
             }
+            Err(CallError::Refused(AccountRefusal::NoSuchUser)) => bail!("there is no user with this e-mail address"),
             Err(CallError::Refused(AccountRefusal::Blocked)) => bail!("this user is blocked: unblock them first"),
             Err(CallError::Refused(AccountRefusal::Invalid { field, problem })) => bail!("the {field} {problem}"),
             Err(error) => Err(error.into()),

@@ -124,9 +124,9 @@ fn email(username: &str) -> String {
 
 async fn login(services: &Services, username: &str) -> Result<UserId> {
     let name = LoginName::Username(username.to_owned());
-    let user =
-        services.calls.ask(LogIn { name, password: SecretString::from(PASSWORD), source: Source::default() }).await;
-    Ok(user.with_context(|| format!("{username} is there with another password"))?.id)
+    let log_in = LogIn { name, password: SecretString::from(PASSWORD), source: Source::default() };
+    let logged_in = services.calls.ask(log_in).await;
+    Ok(logged_in.with_context(|| format!("{username} is there with another password"))?.user())
 }
 
 async fn account(services: &Services, username: &str, first: &str, last: &str, role: Role) -> Result<UserId> {

@@ -17,14 +17,17 @@ use super::{
     public_url,
     values::{self, word},
 };
+use crate::domain::user::Role;
 
 /// The name of a level. An alias, because serde would borrow a visible `&str`.
 pub(super) type LogLevel = &'static str;
 
 const ENVIRONMENTS: [(&str, Environment); 2] =
     [("development", Environment::Development), ("production", Environment::Production)];
-const VERIFICATIONS: [(&str, EmailVerification); 2] =
-    [("off", EmailVerification::Off), ("remind", EmailVerification::Remind)];
+const VERIFICATIONS: [(&str, EmailVerification); 3] =
+    [("off", EmailVerification::Off), ("remind", EmailVerification::Remind), ("required", EmailVerification::Required)];
+/// The roles of stored users.
+const ROLES: [(&str, Role); 3] = [("user", Role::User), ("seller", Role::Seller), ("admin", Role::Admin)];
 const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -70,6 +73,7 @@ formats! {
     DatabasePrefix: String = values::database_prefix;
     KeyPrefix: String = values::key_prefix;
     LogLevelName: LogLevel = |text: &str| word(text, &LEVELS.map(|level| (level, level)));
+    RoleName: Role = |text: &str| word(text, &ROLES);
     VerificationName: EmailVerification = |text: &str| word(text, &VERIFICATIONS);
     LogFormatName: LogFormat = |text: &str| word(text, &FORMATS);
     EnvironmentName: Environment = |text: &str| word(text, &ENVIRONMENTS);

@@ -9,6 +9,8 @@ use garde::Validate;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::user::Role;
+
 use super::{
     Consume, EmailVerification, Environment, LogFormat, Network, Services,
     fields::*,
@@ -24,6 +26,7 @@ pub struct Config {
     /// See [`Config::secrets`] for the generated one.
     #[serde(with = "hidden")] #[garde(custom(signs_tokens))] pub jwt_secret: Option<SecretString>,
     #[garde(dive)] pub http: HttpConfig,
+    #[garde(dive)] pub auth: AuthConfig,
     #[garde(dive)] pub rate_limit: RateLimitConfig,
     #[garde(dive)] pub order: OrderConfig,
     #[garde(dive)] pub pricing: PricingConfig,
@@ -57,6 +60,11 @@ pub struct HttpConfig {
     #[serde(deserialize_with = "list::<IpNetwork, _>")] pub operators: Vec<Network>,
     #[serde(deserialize_with = "whole::<0, 1_024, _, _>")] pub workers: usize,
     #[serde(deserialize_with = "one::<HumanDuration, _>")] pub request_timeout: Duration,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]
+pub struct AuthConfig {
+    #[serde(deserialize_with = "list::<RoleName, _>")] pub two_factor_for: Vec<Role>,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize, Validate)] #[garde(allow_unvalidated)]

@@ -19,6 +19,7 @@ pub mod places;
 pub mod product;
 pub mod queues;
 pub mod text;
+pub mod two_factor;
 pub mod user;
 pub mod webhook;
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Timestamp, identity,
     ids::{AddressId, EventId, UserId},
+    two_factor::{LoginTicket, TICKETS, TRIES, TwoFactor},
 };
 
 /// What a user may do. Users cannot register as admins; the command line creates them.
@@ -126,6 +127,14 @@ pub struct Security {
     /// In seconds: tokens that were issued before are not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens_from: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub two_factor: Option<TwoFactor>,
+    /// The secret of a second factor that is not enabled yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub two_factor_setup: Option<String>,
+    /// Logins that wait for their code, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub login_tickets: Vec<LoginTicket>,
 }
 
 impl Security {
@@ -187,6 +196,11 @@ pub enum UserError {
     TokenInvalid,
     #[error("the password was changed at the same moment; log in again")]
     PasswordChanged,
+    /// A code of the second factor is wrong or was used, or the ticket of the login is not valid.
+    #[error("the code is not right; enter the one that your app shows now")]
+    CodeInvalid,
+    #[error("two-factor authentication is on already")]
+    TwoFactorOn,
 }
 
 /// The key prefix of a user whose e-mail address belongs to another account; no address begins like this.
@@ -265,6 +279,77 @@ impl User {
         // A reset that was mailed to the former address ends with it.
         self.security.password_reset = None;
         Ok(true)
+    }
+
+    /// Accepts a code of the second factor, if that is enabled.
+    ///
+    /// # Errors
+    /// [`UserError::CodeInvalid`].
+    pub fn check_code(&mut self, code: Option<&str>, now: Timestamp) -> Result<(), UserError> {
+        let Some(factor) = &mut self.security.two_factor else { return Ok(()) };
+        if code.is_some_and(|code| factor.accept(code, now)) { Ok(()) } else { Err(UserError::CodeInvalid) }
+    }
+
+    /// Sets the secret of a second factor, which is enabled by a code.
+    ///
+    /// # Errors
+    /// [`UserError::TwoFactorOn`].
+    pub fn set_up_two_factor(&mut self, secret: String) -> Result<(), UserError> {
+        if self.security.two_factor.is_some() {
+            return Err(UserError::TwoFactorOn);
+        }
+        self.security.two_factor_setup = Some(secret);
+        Ok(())
+    }
+
+    /// Enables the second factor with a code for its secret.
+    ///
+    /// # Errors
+    /// [`UserError::CodeInvalid`], [`UserError::TwoFactorOn`].
+    pub fn enable_two_factor(&mut self, code: &str, recovery: Vec<String>, now: Timestamp) -> Result<(), UserError> {
+        if self.security.two_factor.is_some() {
+            return Err(UserError::TwoFactorOn);
+        }
+        let secret = self.security.two_factor_setup.clone().ok_or(UserError::CodeInvalid)?;
+        let factor = TwoFactor::enable(secret, code, recovery, now).ok_or(UserError::CodeInvalid)?;
+        self.security.two_factor = Some(factor);
+        self.security.two_factor_setup = None;
+        Ok(())
+    }
+
+    /// Disables the second factor.
+    pub fn disable_two_factor(&mut self) {
+        self.security.two_factor = None;
+        self.security.two_factor_setup = None;
+        self.security.login_tickets.clear();
+    }
+
+    /// Remembers the ticket of a login that waits for its code.
+    pub fn add_login_ticket(&mut self, ticket: LoginTicket, now: Timestamp) {
+        let tickets = &mut self.security.login_tickets;
+        tickets.retain(|ticket| now < ticket.expires_at);
+        let excess = (tickets.len() + 1).saturating_sub(TICKETS);
+        tickets.drain(..excess);
+        tickets.push(ticket);
+    }
+
+    /// Tries a code with a ticket, which is used up if the code is right; otherwise the attempt counts. Returns whether
+    /// the code is right.
+    ///
+    /// # Errors
+    /// [`UserError::CodeInvalid`] when the ticket is not valid.
+    pub fn use_login_ticket(&mut self, hash: &str, code: &str, now: Timestamp) -> Result<bool, UserError> {
+        let Security { two_factor, login_tickets, .. } = &mut self.security;
+        let is_valid = |ticket: &LoginTicket| ticket.hash == hash && now < ticket.expires_at && ticket.tries < TRIES;
+        let at = login_tickets.iter().position(is_valid).ok_or(UserError::CodeInvalid)?;
+        // Without a second factor, it was disabled since the password was checked.
+        let is_right = two_factor.as_mut().is_none_or(|factor| factor.accept(code, now));
+        if is_right {
+            login_tickets.remove(at);
+        } else {
+            login_tickets[at].tries += 1;
+        }
+        Ok(is_right)
     }
 
     /// The address that a confirmation is to be mailed to: the one to change to, or the user's own if it is not

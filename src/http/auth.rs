@@ -17,15 +17,22 @@ use std::{
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
-    http::header::{AUTHORIZATION, COOKIE as COOKIE_HEADER, HeaderName, HeaderValue},
+    http::{
+        Method,
+        header::{AUTHORIZATION, COOKIE as COOKIE_HEADER, HeaderName, HeaderValue},
+    },
 };
 
 use futures_util::future::{Either, LocalBoxFuture};
 
-use super::{audit, csrf, error::ApiError, state::State};
+use super::{audit, csrf, error::ApiError, sessions, state::State};
 use crate::{
-    actors::tokens::{COOKIE, Claims, RevokedTokens, TokenId, TokenStatus},
+    actors::{
+        accounts::two_factor,
+        tokens::{COOKIE, Claims, RevokedTokens, TokenId, TokenStatus},
+    },
     domain::{ids::UserId, user::Role},
+    runtime::calls::Calls,
 };
 
 /// Lets a browser forget what it keeps of this shop, at a logout.
@@ -133,7 +140,17 @@ fn claims(req: &HttpRequest) -> Result<(Claims, TokenSource, RevokedTokenCheck),
     if source == TokenSource::Cookie {
         csrf::check(req, &state.settings.origins)?;
     }
+    sessions::touch(req, state, &claims);
     Ok((claims, source, doubt))
+}
+
+/// Whether a request is open to users who have yet to set up the second factor that their role must have.
+fn is_open_without_factor(req: &HttpRequest) -> bool {
+    match req.path() {
+        "/api/auth/me" => req.method() == Method::GET,
+        "/api/auth/logout" => true,
+        path => path.starts_with("/api/auth/2fa/"),
+    }
 }
 
 /// The caller, if `accept` accepts the claims.
@@ -142,28 +159,37 @@ fn caller<T: 'static>(req: &HttpRequest, accept: impl FnOnce(Claims, TokenSource
         Ok(known) => known,
         Err(error) => return refused(req, error),
     };
-    let lookup = Lookup { jti: claims.jti.clone(), iat: claims.iat, exp: claims.exp, user: claims.id.clone() };
+    let must_have_factor = state(req).is_ok_and(|state| state.settings.two_factor_for.contains(&claims.role));
+    let asks_factor = must_have_factor && !claims.has_two_factor() && !is_open_without_factor(req);
+    let lookup = Lookup {
+        jti: claims.jti.clone(),
+        iat: claims.iat,
+        exp: claims.exp,
+        user: claims.id.clone(),
+        dead: doubt,
+        factor: asks_factor.then(|| sessions::calls(req)),
+    };
     let role = claims.role;
     let accepted = accept(claims, source);
     if let Ok(user) = lookup.user.parse() {
         audit::note(req, user, role, accepted.is_err());
     }
-    let Some(dead) = doubt else {
+    if lookup.dead.is_none() && lookup.factor.is_none() {
         return match accepted {
             Ok(caller) => Either::Left(ready(Ok(caller))),
             Err(error) => refused(req, error),
         };
-    };
+    }
     let checked = Rc::new(Cell::new(false));
     req.extensions_mut().insert(Authorization {
         checked: Rc::clone(&checked),
-        lookup: Some((Arc::clone(&dead), lookup.clone())),
+        lookup: Some(lookup.clone()),
         refusal: accepted.as_ref().err().cloned(),
     });
     Either::Right(Box::pin(async move {
-        let revoked = lookup.revoked(&dead).await;
+        let looked_up = lookup.check().await;
         checked.set(true);
-        if revoked? { Err(INVALID) } else { accepted }
+        looked_up.and(accepted)
     }))
 }
 
@@ -180,12 +206,26 @@ struct Lookup {
     iat: i64,
     exp: i64,
     user: String,
+    /// Where to look whether another node has revoked it, if that is not known here.
+    dead: RevokedTokenCheck,
+    /// Where to look whether the user has a second factor, if that is asked for.
+    factor: Option<Calls>,
 }
 
 impl Lookup {
-    async fn revoked(&self, dead: &RevokedTokens) -> Result<bool, ApiError> {
-        let Self { jti, iat, exp, user } = self;
-        Ok(dead.is_revoked(TokenId { jti, user, iat: *iat, exp: *exp }).await?)
+    async fn check(&self) -> Result<(), ApiError> {
+        let Self { jti, iat, exp, user, dead, factor } = self;
+        if let Some(dead) = dead
+            && dead.is_revoked(TokenId { jti, user, iat: *iat, exp: *exp }).await?
+        {
+            return Err(INVALID);
+        }
+        if let Some(calls) = factor
+            && two_factor::is_missing(calls, user.parse().map_err(|_| INVALID)?).await?
+        {
+            return Err(ApiError::two_factor_required());
+        }
+        Ok(())
     }
 }
 
@@ -193,7 +233,7 @@ impl Lookup {
 struct Authorization {
     /// Whether its extractor came to its end.
     checked: Rc<Cell<bool>>,
-    lookup: Option<(Arc<RevokedTokens>, Lookup)>,
+    lookup: Option<Lookup>,
     /// Why the caller is refused even with a valid token.
     refusal: Option<ApiError>,
 }
@@ -205,9 +245,8 @@ pub(super) async fn refusal_of(req: &HttpRequest) -> Option<ApiError> {
     match lookup {
         _ if checked.get() => None,
         None => refusal,
-        Some((dead, lookup)) => match lookup.revoked(&dead).await {
-            Ok(false) => refusal,
-            Ok(true) => Some(INVALID),
+        Some(lookup) => match lookup.check().await {
+            Ok(()) => refusal,
             Err(error) => Some(error),
         },
     }
@@ -248,6 +287,7 @@ impl FromRequest for MaybeUser {
             let state = state(req).ok()?;
             let claims = state.tokens.verify(token).ok()?;
             let status = state.dead_tokens.status_of(token_id(&claims));
+            sessions::touch(req, state, &claims);
             let user = user(claims, source).ok()?;
             audit::note(req, user.id, user.role, false);
             (status != TokenStatus::Revoked).then(|| (user, status, Arc::clone(&state.dead_tokens)))

@@ -117,6 +117,15 @@ impl ApiError {
         Self::Forbidden { code: "auth.forbidden", message: "this is not yours to do" }
     }
 
+    /// 403: the user's role must have a second factor, and the user has none.
+    #[must_use]
+    pub const fn two_factor_required() -> Self {
+        Self::Forbidden {
+            code: "auth.two_factor_required",
+            message: "set up two-factor authentication first: your role needs it here",
+        }
+    }
+
     /// 409 without additional fields.
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
         Self::Conflict { code, message: message.into(), extra: Box::default() }

@@ -22,6 +22,8 @@ impl From<UserError> for ApiError {
             UserError::TokenInvalid => {
                 Self::bad_request("auth.token_invalid", "this link is not valid any more; ask for a new one")
             }
+            UserError::CodeInvalid => Self::bad_request("auth.code_invalid", "the code is not right"),
+            UserError::TwoFactorOn => Self::conflict("auth.two_factor_on", error.to_string()),
             UserError::PasswordChanged => Self::conflict("auth.password_changed", error.to_string()),
             UserError::TooManyAddresses => Self::conflict("auth.too_many_addresses", error.to_string()),
         }

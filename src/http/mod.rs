@@ -35,6 +35,7 @@ pub mod register;
 pub mod request_id;
 pub mod routes;
 pub mod server;
+pub mod sessions;
 pub mod state;
 pub mod tags;
 pub mod visible_text;

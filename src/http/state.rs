@@ -18,6 +18,7 @@ use super::{
     ops::ReadinessReport,
     pages::Policies,
     rate::{AuthLimits, work::WorkLimits},
+    sessions::Recorded,
 };
 use crate::{
     actors::{
@@ -25,7 +26,10 @@ use crate::{
         tokens::{self, Claims, RevokedTokens, Tokens},
     },
     config::{Network, Origins},
-    domain::{Timestamp, user::User},
+    domain::{
+        Timestamp,
+        user::{Role, User},
+    },
 };
 
 #[derive(Debug, Clone)]
@@ -53,6 +57,10 @@ pub struct HttpSettings {
     pub services: Vec<String>,
     /// Whether the web shop is among the services; it then answers at `/`.
     pub web_shop: bool,
+    /// The roles that must have a second factor.
+    pub two_factor_for: Vec<Role>,
+    /// Whether only users with a confirmed e-mail address buy and sell.
+    pub verified_only: bool,
 }
 
 impl Default for HttpSettings {
@@ -70,6 +78,8 @@ impl Default for HttpSettings {
             image_origin: None,
             services: vec!["all".into()],
             web_shop: false,
+            two_factor_for: vec![],
+            verified_only: false,
         }
     }
 }
@@ -89,6 +99,7 @@ pub struct State {
     pub work_limits: WorkLimits,
     pub readiness: ReadinessSource,
     pub(super) policies: Policies,
+    pub(super) recorded: Recorded,
     /// The metrics, when they are recorded.
     pub metrics: Option<Registry>,
     describe: OnceLock<Box<dyn Fn() -> OpenApi + Send + Sync>>,
@@ -114,6 +125,7 @@ impl State {
             auth_limits,
             work_limits: WorkLimits::default(),
             readiness: Arc::new(ReadinessReport::default),
+            recorded: Recorded::default(),
             metrics: None,
             describe: OnceLock::new(),
             api: OnceLock::new(),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     StoreError,
     document::{Backend, Collection, Document, Find, Index, NoUniqueKey, SaveError, key, stored_as},
+    sessions::SessionStore,
 };
 use crate::{
     config::Service,
@@ -116,12 +117,19 @@ impl Document for DeadToken {
 pub struct AccountStore {
     users: Collection<User>,
     tokens: Collection<DeadToken>,
+    sessions: SessionStore,
 }
 
 impl AccountStore {
     /// The users and dead tokens in a database.
     pub fn new(backend: Arc<dyn Backend>) -> Self {
-        Self { users: Collection::new(Arc::clone(&backend)), tokens: Collection::new(backend) }
+        let (users, tokens) = (Collection::new(Arc::clone(&backend)), Collection::new(Arc::clone(&backend)));
+        Self { users, tokens, sessions: SessionStore::new(backend) }
+    }
+
+    #[must_use]
+    pub const fn sessions(&self) -> &SessionStore {
+        &self.sessions
     }
 
     /// Writes a user; see the module `store` for versions.

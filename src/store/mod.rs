@@ -23,6 +23,7 @@ pub mod outbox;
 pub mod payments;
 pub mod products;
 mod sequence;
+pub mod sessions;
 pub mod sqlite;
 pub mod transfer;
 pub mod webhooks;
@@ -77,11 +78,12 @@ pub(crate) static DOCUMENTS: &[&document::Spec] = &[
     webhooks::StoredDelivery::SPEC,
     outbox::StoredParked::SPEC,
     wishlists::Wishlist::SPEC,
+    sessions::Session::SPEC,
 ];
 
 /// The number of the declared layout. Every change of an index increments it, so that nodes with different layouts
 /// never write to one database.
-pub(crate) const LAYOUT: i64 = 4;
+pub(crate) const LAYOUT: i64 = 5;
 
 /// Decides by an event's name whether any consumer wants it.
 pub type KeepEvent = Arc<dyn Fn(&'static str) -> bool + Send + Sync>;
@@ -207,7 +209,8 @@ mod tests {
                         webhook_endpoints: place!,state,due\n\
                         webhook_deliveries: free,sending,log,age\n\
                         parked: number!,due,dead\n\
-                        wishlists: ";
-        assert_eq!((LAYOUT, layouts.collect::<Vec<_>>().join("\n").as_str()), (4, expected));
+                        wishlists: \n\
+                        sessions: user,expiry";
+        assert_eq!((LAYOUT, layouts.collect::<Vec<_>>().join("\n").as_str()), (5, expected));
     }
 }

@@ -216,15 +216,24 @@ pub fn minor(money: &Value) -> i64 {
     (money["amount"].as_f64().unwrap() * 100.0).round() as i64
 }
 
+/// The dashboards show what the orders say; they follow the orders within moments.
 pub async fn check_dashboards(client: &Client, sellers: &[Seller], shown: &Shown) {
     for seller in sellers {
         let expected = expected_metrics(seller, shown);
-        let metrics = client.read(&seller.token, "/api/seller/dashboard/metrics").await;
-        let revenue = metrics["revenue"].as_array().unwrap().iter().map(minor).sum();
-        let by_status = metrics["ordersByStatus"].as_object().unwrap().iter();
-        let by_status = by_status.map(|(word, count)| (word.clone(), count.as_u64().unwrap()));
-        let by_status = by_status.filter(|(_, count)| *count > 0).collect();
-        assert_eq!((metrics["sales"].as_u64().unwrap(), revenue, by_status), expected, "{metrics}");
+        let ends = Instant::now() + SETTLES_WITHIN;
+        loop {
+            let metrics = client.read(&seller.token, "/api/seller/dashboard/metrics").await;
+            let revenue = metrics["revenue"].as_array().unwrap().iter().map(minor).sum();
+            let by_status = metrics["ordersByStatus"].as_object().unwrap().iter();
+            let by_status = by_status.map(|(word, count)| (word.clone(), count.as_u64().unwrap()));
+            let by_status = by_status.filter(|(_, count)| *count > 0).collect();
+            let found = (metrics["sales"].as_u64().unwrap(), revenue, by_status);
+            if found == expected {
+                break;
+            }
+            assert!(Instant::now() < ends, "{found:?} in place of {expected:?}: {metrics}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 }
 

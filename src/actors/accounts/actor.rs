@@ -138,8 +138,10 @@ impl Writer {
             if ends_tokens {
                 let from = now.as_second().saturating_add(1).max(user.security.tokens_from.unwrap_or_default());
                 user.security.tokens_from = Some(from);
+                user.security.login_tickets.clear();
                 // First, so that a crash in between leaves no token valid that the change was to end.
                 self.store.end_tokens(id, from).await?;
+                self.store.sessions().delete_of(id).await?;
             }
             let events: Vec<_> =
                 notices.into_iter().map(|notice| envelope(Event::AccountNotice(notice), now)).collect();

@@ -18,6 +18,7 @@ use moka::{ops::compute::Op, sync::Cache};
 
 use crate::domain::{
     ids::UserId,
+    two_factor::TwoFactor,
     user::{MailedToken, Security, User},
 };
 
@@ -85,11 +86,19 @@ impl Users {
     }
 }
 
-/// The user without the hashes of the password and of mailed tokens.
+/// The user without the hashes of the password and of mailed tokens, and without the secret of the second factor.
 pub(super) fn bare(user: User) -> User {
     let unhashed = |token| MailedToken { hash: String::new(), ..token };
     let email_confirmation = user.security.email_confirmation.map(unhashed);
-    let security = Security { password_reset: None, email_confirmation, ..user.security };
+    let two_factor = user.security.two_factor.map(|factor| TwoFactor { secret: String::new(), ..factor });
+    let security = Security {
+        password_reset: None,
+        email_confirmation,
+        two_factor,
+        two_factor_setup: None,
+        login_tickets: vec![],
+        ..user.security
+    };
     User { password_hash: String::new(), security, ..user }
 }
 

@@ -146,7 +146,29 @@ pub enum LoginName {
     Username(String),
 }
 
-/// Returns the user with this name if the password is right. An unknown user and a wrong password are refused alike.
+/// What somebody with the right password gets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum LoggedIn {
+    User(User),
+    /// The second factor is enabled: the ticket and a code finish the login.
+    CodeNeeded {
+        user: UserId,
+        #[serde(serialize_with = "password")]
+        ticket: SecretString,
+    },
+}
+
+impl LoggedIn {
+    #[must_use]
+    pub const fn user(&self) -> UserId {
+        match self {
+            Self::User(user) => user.id,
+            Self::CodeNeeded { user, .. } => *user,
+        }
+    }
+}
+
+/// Logs the user with this name in if the password is right. An unknown user and a wrong password are refused alike.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LogIn {
     pub name: LoginName,
@@ -157,7 +179,7 @@ pub struct LogIn {
 }
 
 impl Call for LogIn {
-    type Reply = User;
+    type Reply = LoggedIn;
     type Error = AccountRefusal;
     const SERVICE: Service = Service::Auth;
     const WITHIN: Duration = WITHIN_NESTED;

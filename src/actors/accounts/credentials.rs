@@ -50,6 +50,18 @@ impl Call for RequestPasswordReset {
     const WITHIN: Duration = WITHIN_NESTED;
 }
 
+/// Makes a token for a link to set a new password, or refuses if no user has this address; used by the command line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MakeResetToken {
+    pub email: String,
+}
+
+impl Call for MakeResetToken {
+    type Reply = String;
+    type Error = AccountRefusal;
+    const SERVICE: Service = Service::Auth;
+}
+
 /// Sets a new password with a mailed token, and ends all tokens of the user. A refused password leaves the mailed token
 /// valid.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -141,6 +153,8 @@ pub struct ChangeEmail {
     pub email: String,
     #[serde(serialize_with = "secret")]
     pub password: SecretString,
+    /// Of the second factor, where it is enabled.
+    pub code: Option<String>,
 }
 
 impl Call for ChangeEmail {
@@ -170,6 +184,7 @@ impl Call for UpdateAddress {
 pub(super) fn register(registry: &mut Registry, accounts: &std::sync::Arc<Accounts>) {
     registry
         .serve::<RequestPasswordReset>(accounts)
+        .serve::<MakeResetToken>(accounts)
         .serve::<ResetPassword>(accounts)
         .serve::<ChangePassword>(accounts)
         .serve::<ChangeProfile>(accounts)
@@ -255,7 +270,7 @@ impl Accounts {
         Ok((user, mailed_hash(token.expose_secret())))
     }
 
-    async fn check_current(&self, id: UserId, password: SecretString) -> Result<User, Failure> {
+    pub(super) async fn check_current(&self, id: UserId, password: SecretString) -> Result<User, Failure> {
         let user = read(self.store.get(id)).await?.ok_or(AccountRefusal::NoSuchUser)?;
         let verified = self.passwords.verify(password, Some(user.password_hash.clone()), source_of(id)).await?;
         if verified == super::Verified::No { Err(AccountRefusal::WrongPassword.into()) } else { Ok(user) }
@@ -268,6 +283,25 @@ impl Handles<RequestPasswordReset> for Accounts {
         self.request_reset(&call.email).await?;
         sleep_until(answer_at).await;
         Ok(())
+    }
+}
+
+impl Handles<MakeResetToken> for Accounts {
+    async fn handle(&self, MakeResetToken { email }: MakeResetToken) -> Outcome<MakeResetToken> {
+        let user = read(self.store.by_email(&identity::email_key(email.trim()))).await?;
+        let id = user.ok_or(AccountRefusal::NoSuchUser)?.id;
+        let request = EventId::generate();
+        let token = self.requests.0.mailed(TokenPurpose::ResetPassword, id, request);
+        let hash = mailed_hash(&token);
+        let change = move |user: &mut User, now: Timestamp| {
+            let ends = now.as_second().saturating_add(RESET_FOR);
+            let expires_at = Timestamp::from_second(ends).unwrap_or(Timestamp::MAX);
+            let reset = MailedToken { request, hash: hash.clone(), expires_at, email: None, used: false };
+            user.security.password_reset = Some(reset);
+            Ok(Effects::default())
+        };
+        self.change_with(id, change).await?;
+        Ok(token)
     }
 }
 
@@ -358,7 +392,8 @@ impl Handles<ConfirmEmail> for Accounts {
 }
 
 impl Handles<ChangeEmail> for Accounts {
-    async fn handle(&self, ChangeEmail { user: id, email, password }: ChangeEmail) -> Outcome<ChangeEmail> {
+    async fn handle(&self, call: ChangeEmail) -> Outcome<ChangeEmail> {
+        let ChangeEmail { user: id, email, password, code } = call;
         if !identity::is_email(&email) {
             return Err(invalid("email", "must be an e-mail address"));
         }
@@ -371,6 +406,7 @@ impl Handles<ChangeEmail> for Accounts {
         }
         let requests = self.requests.clone();
         let change = move |user: &mut User, now| {
+            user.check_code(code.as_deref(), now)?;
             let (token, confirmation) = requests.confirmation(user, email.clone(), now);
             user.security.email_confirmation = Some(token);
             let mut notices = vec![confirmation];

@@ -12,7 +12,9 @@ mod cache;
 pub mod calls;
 pub mod credentials;
 pub mod passwords;
+pub mod sessions;
 mod sweeper;
+pub mod two_factor;
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
@@ -93,6 +95,8 @@ pub fn start(
     sweeper::start(runtime, store.clone());
     let accounts = Arc::new(Accounts { writers, store, users, passwords, requests: Requests(tokens), settings });
     credentials::register(registry, &accounts);
+    sessions::register(registry, &accounts);
+    two_factor::register(registry, &accounts);
     registry
         .serve::<Register>(&accounts)
         .serve::<CreateAdmin>(&accounts)
@@ -173,6 +177,13 @@ impl Accounts {
         }
     }
 
+    async fn refuse_blocked(&self, id: UserId) -> Result<(), Failure> {
+        if read(self.store.is_dead(&block_key(&id.to_hex()))).await? {
+            return Err(AccountRefusal::Blocked.into());
+        }
+        Ok(())
+    }
+
     /// The user, from the cache where that is exact.
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         if !self.settings.shared
@@ -224,9 +235,7 @@ impl Handles<PromoteToAdmin> for Accounts {
     async fn handle(&self, call: PromoteToAdmin) -> Outcome<PromoteToAdmin> {
         let user = read(self.store.by_email(&identity::email_key(call.email.trim()))).await?;
         let Some(User { id, .. }) = user else { return Ok(None) };
-        if read(self.store.is_dead(&block_key(&id.to_hex()))).await? {
-            return Err(AccountRefusal::Blocked.into());
-        }
+        self.refuse_blocked(id).await?;
         let change = |user: &mut User| {
             user.role = Role::Admin;
             Ok(())
@@ -248,17 +257,17 @@ impl Handles<LogIn> for Accounts {
         let hash = user.as_ref().map(|user| user.password_hash.clone());
         let verified = self.passwords.verify(password.clone(), hash, source).await?;
         let user = user.filter(|_| verified != Verified::No).ok_or(AccountRefusal::BadCredentials)?;
-        if read(self.store.is_dead(&block_key(&user.id.to_hex()))).await? {
-            return Err(AccountRefusal::Blocked.into());
-        }
+        self.refuse_blocked(user.id).await?;
         // The command line may have changed the role from a process of its own.
         if self.users.get(user.id).is_some_and(|held| held.version < user.version) {
             self.users.forget(user.id);
         }
         if verified == Verified::Former {
             self.hash_anew(&user, password, source).await;
+            let user = read(self.store.get(user.id)).await?.ok_or(AccountRefusal::BadCredentials)?;
+            return self.after_password(user).await;
         }
-        Ok(bare(user))
+        self.after_password(user).await
     }
 }
 
@@ -343,7 +352,8 @@ impl Handles<RemoveAddress> for Accounts {
 
 impl Handles<RevokeToken> for Accounts {
     async fn handle(&self, call: RevokeToken) -> Outcome<RevokeToken> {
-        Ok(read(self.store.kill_token(&call.jti, call.expires_at)).await?)
+        read(self.store.kill_token(&call.jti, call.expires_at)).await?;
+        Ok(read(self.store.sessions().delete(call.jti)).await?)
     }
 }
 

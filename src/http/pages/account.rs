@@ -65,6 +65,7 @@ struct AccountPage {
     email_verified: bool,
     /// The address that replaces this one once it is confirmed.
     new_email: Option<String>,
+    two_factor: bool,
     addresses: Vec<AddressView>,
 }
 
@@ -86,6 +87,7 @@ async fn page(context: PageContext, status: StatusCode, mut form: Form) -> Resul
         full_name: name_of(&user),
         addresses: user.addresses.iter().map(AddressView::from).collect(),
         email_taken: user.email_taken_by.is_some(),
+        two_factor: user.security.two_factor.is_some(),
         email_verified: user.security.email_verified,
         new_email: user.unconfirmed_email(Timestamp::now()).filter(|email| *email != user.email).map(str::to_owned),
         username: user.username,
@@ -180,13 +182,14 @@ pub async fn change_email(
         return page(context, StatusCode::BAD_REQUEST, form).await;
     }
     let password = SecretString::from(form.text("password"));
+    let code = Some(form.trimmed("code").to_owned()).filter(|code| !code.is_empty());
     let changed = match account(&context).await?.email_taken_by {
         Some(_) => {
             let replaced = context.calls.ask(ReplaceEmail { user, email, password, source }).await;
             replaced.map(|_| "The e-mail address is saved. You can log in with it.")
         }
         None => {
-            let asked = context.calls.ask(ChangeEmail { user, email, password }).await;
+            let asked = context.calls.ask(ChangeEmail { user, email, password, code }).await;
             asked.map(|()| "A mail with a link is on its way to the new address. Until you use it, the old one stays.")
         }
     };
@@ -197,6 +200,7 @@ pub async fn change_email(
         }
         Err(refused) => match refused.code() {
             "auth.bad_credentials" | "auth.wrong_password" => form.refuse("password", "this is not your password"),
+            "auth.code_invalid" => form.refuse("code", "enter the code that your app shows now"),
             "auth.user_exists" => form.refuse("email", "this address is taken"),
             _ => form.take(refused, str::to_owned)?,
         },
@@ -240,7 +244,7 @@ pub async fn change_password(
     let refused = match context.calls.ask(ChangePassword { user, current, password }).await.map_err(ApiError::from) {
         Ok(user) => {
             end_tokens(context.state(), &user).await;
-            context.renew_session(&user, Timestamp::now())?;
+            context.renew_session(&user, Timestamp::now()).await?;
             context.flash_message("Your password is changed, and you are logged out everywhere else.");
             return Ok(context.redirect("/account"));
         }

@@ -182,6 +182,7 @@ pub async fn place(
     FormRequest { mut context, mut form }: FormRequest,
 ) -> Result<HttpResponse, ApiError> {
     let user = context.buyer()?.id;
+    context.must_be_verified().await?;
     let key = form.text("key").to_owned();
     let is_key = key.len() <= 64 && key.starts_with("page-") && key.bytes().all(|byte| byte.is_ascii_graphic());
     if is_key && let Some(order) = context.calls.ask(GetOrderByKey { user, key: key.clone() }).await? {

@@ -40,6 +40,7 @@ use crate::{
         features::{Button, ButtonOf, FEATURES},
         query,
         routes::Services,
+        sessions,
         state::State,
     },
     integrations::payment::SandboxGateway,
@@ -86,6 +87,7 @@ pub struct PageContext {
     /// Whether the browser sent no cookie of this shop: it is new, or stores none.
     pub is_new: bool,
     is_operator: bool,
+    lacks_two_factor: bool,
     /// Forms that were sent after their session had ended.
     kept: SavedForms,
     state: Data<State>,
@@ -152,6 +154,7 @@ impl PageContext {
             wants_json: wants_json(req),
             is_new,
             is_operator: state.is_operator(req),
+            lacks_two_factor: false,
             kept: SavedForms::read(&state.tokens, req),
             state,
             req: req.clone(),
@@ -165,6 +168,8 @@ impl PageContext {
     async fn load_user(&mut self, user: AuthUser) {
         let id = user.id;
         let account = self.calls.ask(GetUser { user: id }).await.ok().flatten();
+        self.lacks_two_factor = self.state.settings.two_factor_for.contains(&user.role)
+            && account.as_ref().is_none_or(|account| account.security.two_factor.is_none());
         self.name = account.map_or_else(String::new, |account| match account.full_name.first_name {
             first if visible(&first).is_none() => account.username,
             first => first,
@@ -182,8 +187,8 @@ impl PageContext {
     ///
     /// # Errors
     /// [`ApiError::Internal`] when no token can be signed.
-    pub fn renew_session(&mut self, user: &User, at: Timestamp) -> Result<(), ApiError> {
-        let (_, claims, cookie) = self.state.issue(user, at)?;
+    pub async fn renew_session(&mut self, user: &User, at: Timestamp) -> Result<(), ApiError> {
+        let (_, claims, cookie) = sessions::begin(&self.req, &self.state, &self.calls, user, at).await?;
         self.set_cookie(cookie);
         let (id, role, source) = (user.id, user.role, TokenSource::Cookie);
         self.user = Some(AuthUser { id, role, jti: claims.jti, iat: claims.iat, exp: claims.exp, source });
@@ -198,9 +203,27 @@ impl PageContext {
     /// The logged-in user.
     ///
     /// # Errors
-    /// 401, which sends a browser to the login page.
+    /// 401, which sends a browser to the login page; 403 without the second factor that the user's role must have, which
+    /// sends it to where that is set up.
     pub fn user(&self) -> Result<&AuthUser, ApiError> {
+        let user = self.any_user()?;
+        if self.lacks_two_factor { Err(ApiError::two_factor_required()) } else { Ok(user) }
+    }
+
+    /// As [`PageContext::user`], also without the second factor that the user's role must have.
+    ///
+    /// # Errors
+    /// 401, which sends a browser to the login page.
+    pub fn any_user(&self) -> Result<&AuthUser, ApiError> {
         self.user.as_ref().ok_or_else(ApiError::unauthorized)
+    }
+
+    /// Refuses a user whose e-mail address is not confirmed, where that is required.
+    ///
+    /// # Errors
+    /// 401; 403, which sends a browser to where the address is confirmed; 503.
+    pub async fn must_be_verified(&self) -> Result<(), ApiError> {
+        sessions::must_be_verified(&self.state, &self.calls, self.user()?.id).await
     }
 
     fn in_role(&self, role: Role) -> Result<&AuthUser, ApiError> {

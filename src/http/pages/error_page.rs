@@ -65,6 +65,14 @@ pub async fn answer(req: &HttpRequest, error: &ApiError) -> HttpResponse {
         }
         return context.redirect(&to);
     }
+    if *error == ApiError::two_factor_required() && *req.method() == Method::GET {
+        context.flash_error("Your role needs two-factor authentication here. Set it up to go on.");
+        return context.redirect("/account/security");
+    }
+    if error.code() == "auth.email_unverified" {
+        context.flash_error("Confirm your e-mail address first: open the link in the mail that we sent to it.");
+        return context.redirect("/account");
+    }
     if *error == OTHER_ACCOUNT {
         context.flash_error("This page was opened for another account, so nothing was changed. Here it is for yours.");
         let to = back(req, &context.here);

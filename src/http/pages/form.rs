@@ -133,10 +133,10 @@ impl Form {
         self.fields.iter().any(|(found, _)| found == name)
     }
 
-    /// The value to show again in a field; never a password.
+    /// The value to show again in a field; never a secret.
     #[must_use]
     pub fn value(&self, name: &str) -> &str {
-        if name.contains("password") { "" } else { self.text(name) }
+        if is_secret(name) { "" } else { self.text(name) }
     }
 
     /// The error of a field.
@@ -200,6 +200,11 @@ impl Form {
     }
 }
 
+/// Whether a field has a secret, which is neither shown again nor saved.
+pub(super) fn is_secret(name: &str) -> bool {
+    name.contains("password") || ["code", "ticket"].contains(&name)
+}
+
 /// A form that a page of this shop sent, with the page's context.
 pub struct FormRequest {
     pub context: PageContext,
@@ -244,7 +249,7 @@ fn admit(req: &HttpRequest, context: &PageContext, form: &Form) -> Result<(), Ap
 /// Whether a form is harmless for whichever account is logged in: it is a feature's, starts or ends a
 /// session, or acts by a mailed token.
 fn is_harmless(path: &str) -> bool {
-    let of_session = ["/login", "/register", "/logout", "/forgot", "/reset", "/verify"];
+    let of_session = ["/login", "/login/code", "/register", "/logout", "/forgot", "/reset", "/verify"];
     of_session.contains(&path) || FEATURES.iter().any(|feature| features::owns(*feature, path))
 }
 

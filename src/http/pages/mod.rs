@@ -31,6 +31,7 @@ mod pay;
 mod product;
 mod recovery;
 pub mod saved_forms;
+mod security;
 mod seller;
 mod session;
 mod unsubscribe;
@@ -64,6 +65,7 @@ pub fn configure(config: &mut ServiceConfig) {
     page(config, web::resource("/").get(home::home));
     page(config, web::resource("/products/{id}").get(product::show));
     page(config, web::resource("/login").get(session::login_form).post(session::login));
+    page(config, web::resource("/login/code").post(session::login_code));
     page(config, web::resource("/register").get(session::register_form).post(session::register));
     page(config, web::resource("/logout").post(session::logout));
     page(config, web::resource("/forgot").get(recovery::forgot_form).post(recovery::forgot));
@@ -78,6 +80,11 @@ pub fn configure(config: &mut ServiceConfig) {
     page(config, web::resource("/account/addresses").post(account::add));
     page(config, web::resource("/account/addresses/{id}").get(account::edit_address).post(account::update_address));
     page(config, web::resource("/account/addresses/{id}/remove").post(account::remove));
+    page(config, web::resource("/account/security").get(security::show));
+    page(config, web::resource("/account/security/sessions/{id}/end").post(security::end_session));
+    page(config, web::resource("/account/security/two-factor").post(security::set_up));
+    page(config, web::resource("/account/security/two-factor/enable").post(security::enable));
+    page(config, web::resource("/account/security/two-factor/disable").post(security::disable));
     page(config, web::resource("/checkout").get(checkout::show).post(checkout::place));
     page(config, web::resource("/orders").get(orders::list));
     page(config, web::resource("/orders/{id}").get(orders::show));

@@ -172,7 +172,7 @@ pub async fn verify(
     if confirmed.replaced {
         end_tokens(context.state(), &confirmed.user).await;
         if is_caller {
-            context.renew_session(&confirmed.user, Timestamp::now())?;
+            context.renew_session(&confirmed.user, Timestamp::now()).await?;
         }
     }
     context.flash_message("Your e-mail address is confirmed.");

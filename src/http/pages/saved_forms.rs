@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     cookies::same,
     error_page::page_of,
-    form::{Form, seen_name},
+    form::{Form, is_secret, seen_name},
 };
 use crate::{actors::tokens::Tokens, http::auth::cookie_of};
 
@@ -94,7 +94,7 @@ impl SavedForm {
     /// The fields of a form that are worth saving. A field that still has the value that the page had was not typed.
     #[must_use]
     pub fn of(action: &str, form: &Form) -> Self {
-        let is_left = |name: &str| name == "csrf" || name.contains("password") || is_unchanged(form, base_of(name));
+        let is_left = |name: &str| name == "csrf" || is_secret(name) || is_unchanged(form, base_of(name));
         let fields: Vec<_> = form.fields().iter().filter(|(name, _)| !is_left(name)).cloned().collect();
         let (csrf, had_files) = (form.text("csrf").to_owned(), !form.files.is_empty());
         Self { action: action.to_owned(), csrf, fields, left_out: vec![], had_files }

@@ -5,7 +5,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use askama::Template;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{
     context::PageContext,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     actors::{
-        accounts::calls::{LogIn, LoginName, Register, RevokeToken, Source},
+        accounts::calls::{LogIn, LoggedIn, LoginName, Register, RevokeToken, Source},
         tokens,
     },
     domain::{
@@ -28,6 +28,7 @@ use crate::{
         error::ApiError,
         features::FEATURES,
         query,
+        routes::two_factor::try_code,
     },
 };
 
@@ -38,6 +39,15 @@ struct LoginPage {
     form: Form,
     next: String,
     problem: String,
+}
+
+#[derive(Template)]
+#[template(path = "shop/login_code.html")]
+struct LoginCodePage {
+    page: Page,
+    form: Form,
+    ticket: String,
+    next: String,
 }
 
 #[derive(Template)]
@@ -133,12 +143,50 @@ pub async fn login(req: HttpRequest, FormRequest { context, mut form }: FormRequ
     let password = SecretString::from(form.text("password"));
     let at = Timestamp::now();
     let logged_in = context.calls.ask(LogIn { name, password, source }).await.map_err(ApiError::from);
-    audit::login(&req, logged_in.as_ref().map(|user| user.id));
+    audit::login(&req, logged_in.as_ref().map(LoggedIn::user));
     match logged_in {
-        Ok(user) => begin(&req, context, &user, at, &next, "Welcome back", false).await,
+        Ok(LoggedIn::User(user)) => begin(&req, context, &user, at, &next, "Welcome back", false).await,
+        Ok(LoggedIn::CodeNeeded { ticket, .. }) => {
+            let ticket = ticket.expose_secret().to_owned();
+            show_code(context, StatusCode::OK, Form::default(), ticket, next)
+        }
         Err(ApiError::Unauthorized { .. }) => {
             let problem = "The e-mail address or the password is not right.".to_owned();
             show_login(context, StatusCode::UNAUTHORIZED, form, next, problem)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn show_code(
+    context: PageContext,
+    status: StatusCode,
+    form: Form,
+    ticket: String,
+    next: String,
+) -> Result<HttpResponse, ApiError> {
+    let page = LoginCodePage { page: context.page("Log in"), form, ticket, next };
+    context.html(status, &page)
+}
+
+/// Finishes a login with a code of the second factor.
+///
+/// # Errors
+/// 403 when the user is blocked, 429, 503; a wrong code shows the form again.
+pub async fn login_code(
+    req: HttpRequest,
+    FormRequest { context, mut form }: FormRequest,
+) -> Result<HttpResponse, ApiError> {
+    let (next, ticket) = (local(form.text("next")).to_owned(), form.text("ticket").to_owned());
+    let at = Timestamp::now();
+    match try_code(&req, context.state(), &context.calls, &ticket, form.text("code")).await {
+        Ok(user) => begin(&req, context, &user, at, &next, "Welcome back", false).await,
+        Err(ApiError::Unauthorized { .. }) => {
+            form.refuse(
+                "code",
+                "this code is not right, or the login took too long; enter the next one, or start again",
+            );
+            show_code(context, StatusCode::UNAUTHORIZED, form, ticket, next)
         }
         Err(error) => Err(error),
     }
@@ -219,7 +267,7 @@ async fn begin(
     greeting: &str,
     is_made: bool,
 ) -> Result<HttpResponse, ApiError> {
-    context.renew_session(user, at)?;
+    context.renew_session(user, at).await?;
     context.set_cookie(context.state().remember_login(req, user));
     let mut problems = vec![];
     for feature in FEATURES {

@@ -6,9 +6,12 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::two_factor::CodeNeededAnswer;
 use crate::{
     actors::{
-        accounts::calls::{AddAddress, GetAddresses, GetUser, LogIn, LoginName, Register, RemoveAddress, RevokeToken},
+        accounts::calls::{
+            AddAddress, GetAddresses, GetUser, LogIn, LoggedIn, LoginName, Register, RemoveAddress, RevokeToken,
+        },
         tokens,
     },
     domain::{
@@ -23,6 +26,7 @@ use crate::{
         csrf,
         error::ApiError,
         extract::{Json, PathId, SMALL_BODY_MAX},
+        sessions,
         state::State,
     },
     runtime::calls::Calls,
@@ -157,15 +161,16 @@ pub struct AddressBody {
     is_default: Option<bool>,
 }
 
-fn session(
+pub(super) async fn session(
     req: &HttpRequest,
     state: &State,
+    calls: &Calls,
     user: &User,
     at: Timestamp,
     message: &'static str,
     mut answer: actix_web::HttpResponseBuilder,
 ) -> Result<HttpResponse, ApiError> {
-    let (token, _, cookie) = state.issue(user, at)?;
+    let (token, _, cookie) = sessions::begin(req, state, calls, user, at).await?;
     answer.cookie(cookie).cookie(state.remember_login(req, user));
     Ok(answer.json(SessionAnswer { message: message.to_owned(), user: UserView::from(user), token }))
 }
@@ -208,7 +213,7 @@ pub async fn register(
     let user = calls.ask(account).await?;
     let mut answer = HttpResponse::Created();
     answer.insert_header((LOCATION, "/api/auth/me"));
-    session(&req, &state, &user, at, "User registered", answer)
+    session(&req, &state, &calls, &user, at, "User registered", answer).await
 }
 
 /// Logs in by e-mail or user name.
@@ -217,7 +222,7 @@ pub async fn register(
     operation_id = "login",
     request_body = LoginBody,
     responses(
-        (status = 200, description = "Logged in; the token is also a cookie", body = SessionAnswer, headers(("Set-Cookie" = String, description = "`token`, HttpOnly"))),
+        (status = 200, description = "Logged in; the token is also a cookie. Where the user has a second factor: `{twoFactorRequired: true, ticket}` and no token; the ticket and a code go to `/api/auth/login/2fa`", body = SessionAnswer, headers(("Set-Cookie" = String, description = "`token`, HttpOnly"))),
         (status = 401, description = "`Invalid credentials`", body = crate::http::error::ErrorBody, example = json!({
             "message": "Invalid credentials", "code": "auth.bad_credentials", "requestId": "9f86d081884c7d65"
         })),
@@ -242,9 +247,11 @@ pub async fn login(
     let at = Timestamp::now();
     let logged_in = calls.ask(LogIn { name, password: SecretString::from(body.password), source }).await;
     let logged_in = logged_in.map_err(ApiError::from);
-    audit::login(&req, logged_in.as_ref().map(|user| user.id));
-    let user = logged_in?;
-    session(&req, &state, &user, at, "Logged in", HttpResponse::Ok())
+    audit::login(&req, logged_in.as_ref().map(LoggedIn::user));
+    match logged_in? {
+        LoggedIn::User(user) => session(&req, &state, &calls, &user, at, "Logged in", HttpResponse::Ok()).await,
+        LoggedIn::CodeNeeded { ticket, .. } => Ok(HttpResponse::Ok().json(CodeNeededAnswer::new(&ticket))),
+    }
 }
 
 /// The user of the token.

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::accounts::FullNameBody;
+use super::{accounts::FullNameBody, two_factor::CODE_MAX};
 use crate::{
     actors::accounts::{
         calls::GetAddresses,
@@ -25,6 +25,7 @@ use crate::{
         auth::{AuthUser, MaybeUser},
         error::{ApiError, ErrorBody},
         extract::{Json, PathId},
+        sessions,
         state::State,
     },
     runtime::calls::Calls,
@@ -96,6 +97,11 @@ pub struct ChangeEmailBody {
     #[garde(length(max = PASSWORD_BYTES_MAX))]
     #[schema(example = "correct horse")]
     password: String,
+    /// Of the second factor, where it is on.
+    #[serde(default)]
+    #[garde(inner(length(max = CODE_MAX)))]
+    #[schema(example = "287082")]
+    code: Option<String>,
 }
 
 /// Lines of an address to change; what is absent stays, and an empty text removes a line that may be missing.
@@ -245,7 +251,7 @@ pub async fn change_password(
     let user = calls.ask(change).await.map_err(ApiError::from);
     let user = user.map_err(|error| error.renamed("password", "newPassword"))?;
     end_tokens(&state, &user).await;
-    let (token, _, cookie) = state.issue(&user, Timestamp::now())?;
+    let (token, _, cookie) = sessions::begin(&req, &state, &calls, &user, Timestamp::now()).await?;
     Ok(HttpResponse::Ok().cookie(cookie).json(TokenAnswer { message: "Password changed".to_owned(), token }))
 }
 
@@ -321,7 +327,7 @@ pub async fn verify_email(
     if replaced {
         end_tokens(&state, &user).await;
         if caller.0.is_some_and(|caller| caller.id == user.id) {
-            answer.cookie(state.issue(&user, Timestamp::now())?.2);
+            answer.cookie(sessions::begin(&req, &state, &calls, &user, Timestamp::now()).await?.2);
         }
     }
     Ok(answer.json(UserAnswer { user: UserView::from(&user) }))
@@ -349,7 +355,8 @@ pub async fn change_email(
     Json(body): Json<ChangeEmailBody>,
 ) -> Result<HttpResponse, ApiError> {
     state.check_auth_rate(&req, Some(&user.id.to_hex())).await?;
-    let change = ChangeEmail { user: user.id, email: body.email, password: SecretString::from(body.password) };
+    let change =
+        ChangeEmail { user: user.id, email: body.email, password: SecretString::from(body.password), code: body.code };
     calls.ask(change).await?;
     Ok(HttpResponse::Accepted().json(message("A mail with a link is on its way to the new address")))
 }

@@ -13,6 +13,8 @@ mod product_form;
 pub mod products;
 mod registrar;
 pub mod seller;
+pub mod sessions;
+pub mod two_factor;
 pub mod webhooks;
 
 use std::sync::Arc;
@@ -111,6 +113,12 @@ fn configure_some(register: &mut Register<'_>, served: &Served) {
         .add(credentials::verify_email)
         .add(credentials::change_email)
         .add(credentials::change_address)
+        .add(sessions::list)
+        .add(sessions::remove)
+        .add(two_factor::log_in_with_code)
+        .add(two_factor::set_up_two_factor)
+        .add(two_factor::enable_two_factor)
+        .add(two_factor::disable_two_factor)
         .add(products::create)
         .add(products::list)
         // Before `/api/products/{id}`, which would match as well.

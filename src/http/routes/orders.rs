@@ -23,6 +23,8 @@ use crate::{
         paging::{Paging, PagingParams},
         query::Query,
         rate::work::{Limited, NewOrder},
+        sessions,
+        state::State,
     },
     runtime::calls::Calls,
     views::{
@@ -180,9 +182,11 @@ pub async fn place(
     req: HttpRequest,
     user: Buyer,
     _limit: Limited<NewOrder>,
+    state: Data<State>,
     calls: Data<Calls>,
     JsonOrEmpty(body): JsonOrEmpty<PlaceBody>,
 ) -> Result<HttpResponse, ApiError> {
+    sessions::must_be_verified(&state, &calls, user.id).await?;
     let key = idempotency_key(&req, &body)?;
     let destination = match (body.shipping_address, body.address_id) {
         (Some(address), _) => Destination::Here(address.into()),

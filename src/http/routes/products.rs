@@ -36,14 +36,14 @@ use crate::{
         user::Role,
     },
     http::{
-        auth::{AdminUser, AuthUser, MaybeUser, SellerOrAdmin, SellerUser},
+        auth::{AdminUser, AuthUser, MaybeUser, SellerOrAdmin, SellerUser, state},
         entity,
         error::{ApiError, ErrorBody},
         extract::{Json, JsonOrEmpty, PathId, path_id},
         paging::{Paging, PagingParams},
         query::Query,
         rate::work::{Limited, Search},
-        visible_text,
+        sessions, visible_text,
     },
     views::{
         money::{Amount, MoneyInput},
@@ -209,6 +209,7 @@ pub async fn create(
     services: Data<Services>,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
+    sessions::must_be_verified(state(&req)?, &services.calls, user.id).await?;
     let (form, files) = read_product(&req, payload).await?;
     let currency = form.price_currency.unwrap_or(Currency::Inr);
     let new = CreateProduct {

@@ -54,7 +54,7 @@ async fn only_own_unexpired_tokens_are_valid() {
     let _tokens = Tokens::new(SECRET);
     let now = Timestamp::now().as_second();
     let id = UserId::generate().to_hex();
-    let claims = Claims { id, role: Role::User, iat: now, exp: now + 60, jti: "j".into(), aud: None };
+    let claims = Claims { id, role: Role::User, iat: now, exp: now + 60, jti: "j".into(), aud: None, amr: vec![] };
     let sign = |claims: &Claims, secret: &[u8]| {
         jsonwebtoken::encode(&Header::default(), claims, &EncodingKey::from_secret(secret)).unwrap()
     };

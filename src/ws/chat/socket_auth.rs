@@ -9,9 +9,13 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    actors::tokens::{COOKIE, Claims, RevokedTokens, TokenId, TokenStatus, Tokens},
+    actors::{
+        accounts::two_factor,
+        tokens::{COOKIE, Claims, RevokedTokens, TokenId, TokenStatus, Tokens},
+    },
     config::Origins,
     domain::{Timestamp, ids::UserId, user::Role},
+    runtime::calls::Calls,
     ws::{
         agent::Shopper,
         socket::{Handshake, Refusal, Socket},
@@ -24,6 +28,9 @@ pub struct SocketAuth {
     revoked: Arc<RevokedTokens>,
     origins: Origins,
     registrations: Arc<Registrations>,
+    /// The roles that must have a second factor.
+    two_factor_for: Vec<Role>,
+    calls: Calls,
 }
 
 /// The user of a socket and the token that authenticated it.
@@ -56,7 +63,13 @@ impl SocketAuth {
         revoked.on_revoked(move |jti| sockets.close(jti));
         let sockets = Arc::clone(&registrations);
         revoked.on_user_revoked(move |user| sockets.close_user(user));
-        Self { tokens, revoked, origins, registrations }
+        Self { tokens, revoked, origins, registrations, two_factor_for: vec![], calls: Calls::default() }
+    }
+
+    /// Refuses users of these roles who have no second factor.
+    #[must_use]
+    pub fn requiring_two_factor(self, two_factor_for: Vec<Role>, calls: Calls) -> Self {
+        Self { two_factor_for, calls, ..self }
     }
 
     /// The connected sockets by token.
@@ -84,8 +97,16 @@ impl SocketAuth {
             },
             Some(_) => return Err(invalid()),
         };
-        let Claims { id, role, jti, iat, exp, .. } = self.tokens.verify(token).map_err(|_| invalid())?;
+        let claims = self.tokens.verify(token).map_err(|_| invalid())?;
+        let has_two_factor = claims.has_two_factor();
+        let Claims { id, role, jti, iat, exp, .. } = claims;
         let id = id.parse().ok().filter(|_| role != Role::Service).ok_or_else(invalid)?;
+        if self.two_factor_for.contains(&role) && !has_two_factor {
+            let missing = two_factor::is_missing(&self.calls, id).await;
+            if missing.map_err(|_| Refusal::new("unavailable", "The server is busy"))? {
+                return Err(Refusal::new("forbidden", "Set up two-factor authentication first"));
+            }
+        }
         let caller = Caller { shopper: Shopper { id, role }, jti, iat, exp, token: token.to_owned() };
         self.check_alive(&caller).await?;
         Ok(caller)

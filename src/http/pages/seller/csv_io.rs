@@ -165,6 +165,7 @@ pub async fn form(req: HttpRequest, context: PageContext) -> Result<HttpResponse
 /// 401, 403, 503.
 pub async fn import(FormRequest { context, mut form }: FormRequest) -> Result<HttpResponse, ApiError> {
     let seller = context.seller()?.id;
+    context.must_be_verified().await?;
     let Some(file) = form.files.iter().find(|file| file.field == FIELD).cloned() else {
         form.refuse(FIELD, "choose a CSV file");
         let status = form.refused_status();

@@ -130,6 +130,7 @@ pub async fn new(mut context: PageContext) -> Result<HttpResponse, ApiError> {
 /// 401, 403, 503; errors of a field are shown beside it.
 pub async fn create(FormRequest { mut context, mut form }: FormRequest) -> Result<HttpResponse, ApiError> {
     let seller = context.seller()?.id;
+    context.must_be_verified().await?;
     let fields = new_fields(&form);
     let files = pictures::of(&mut form, 0);
     let fields = record_errors(&mut form, fields);
