@@ -98,6 +98,13 @@ pub fn recovery_hash(code: &str) -> String {
     hex::encode(Sha256::digest(letters))
 }
 
+/// The code that an app shows at a time; `None` if the secret is not in base 32.
+#[must_use]
+pub fn code(secret: &str, at: Timestamp) -> Option<String> {
+    let secret = BASE32_NOPAD.decode(secret.as_bytes()).ok()?;
+    Some(code_at(&secret, at.as_second().div_euclid(STEP)))
+}
+
 /// The code of a step (RFC 4226 §5.3).
 fn code_at(secret: &[u8], step: i64) -> String {
     let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(secret) else { return String::new() };

@@ -3,6 +3,7 @@
 // without being listed; a page that nothing leads to fails the last test.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -24,6 +25,16 @@ const validator = new HtmlValidate(
     },
   }),
 );
+
+/** The code that an authenticator app shows `steps` of 30 seconds from now (RFC 6238). */
+function codeOf(secret, steps) {
+  const bits = [...secret].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
+  const digest = createHmac('sha1', key).update(step).digest();
+  return String((digest.readUInt32BE(digest[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, '0');
+}
 
 /** What was opened, as paths with ids left out. */
 const opened = new Set();
@@ -74,9 +85,9 @@ class Visitor {
     throw new Error(`${this.name}: too many redirects to ${at}`);
   }
 
-  /** Fills the form with this action on a page and sends it; `button` is one that sends it elsewhere. */
+  /** Fills the form with this action on a page, by its path or its text, and sends it; `button` is one that sends it elsewhere. */
   async submit(page, action, fields = {}, button = /action="([^"]*)"/) {
-    const html = await this.open(page);
+    const html = page.startsWith('/') ? await this.open(page) : page;
     const form = [...html.matchAll(/<form\b[^>]*>[^]*?<\/form>/g)].map(([form]) => form).find((form) => action.test(/action="([^"]*)"/.exec(form)?.[1]));
     assert.ok(form, `${page} has no form to ${action}`);
     const hidden = [...form.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)].map(([, name, value]) => [name, plain(value)]);
@@ -207,6 +218,17 @@ describe('pages are valid HTML', () => {
     await buyer.submit('/account', /^\/account\/email$/, { email: 'x', password: 'x' });
     await buyer.submit('/account', /^\/account\/password$/, { current_password: 'x', new_password: 'x' });
     await buyer.submit('/account', /^\/account\/addresses$/, { ...ADDRESS, full_name: 'Mira Sen', default: '1' });
+    // A second factor: set up, refused, on, and asked for at a login.
+    const setup = await buyer.submit('/account/security', /^\/account\/security\/two-factor$/);
+    const secret = setup.match(/<code>([A-Z2-7]+)<\/code>/)[1];
+    await buyer.submit(setup, /enable$/, { code: 'x' });
+    await buyer.submit(setup, /enable$/, { code: codeOf(secret, -1) });
+    await buyer.submit('/account/security', /disable$/, { password: 'x', code: 'x' });
+    const again = new Visitor(full.base, 'buyer with a code');
+    const asked = await again.submit('/login', /^\/login$/, { email: 'new-buyer@example.com', password: 'a long password 1' });
+    await again.submit(asked, /^\/login\/code$/, { code: 'x' });
+    await again.submit(asked, /^\/login\/code$/, { code: codeOf(secret, 0) });
+    await again.open('/account/security');
     await buyer.submit('/checkout', /^\/checkout$/, { ...ADDRESS, address: 'new' });
     const [order] = (await buyer.api('GET', '/api/orders/me')).orders;
     await buyer.explore(`/orders/${order._id}`, `/orders/${order._id}/pay`, '/account', '/cart');

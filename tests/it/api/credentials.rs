@@ -9,7 +9,7 @@ use test_support::eventually_some;
 const NEW: &str = "battery staple";
 
 /// The token of the newest mail to an address with this subject.
-async fn mailed(app: &Shop, to: &str, subject: &str, page: &str) -> String {
+pub(super) async fn mailed(app: &Shop, to: &str, subject: &str, page: &str) -> String {
     let start = format!("/{page}?token=");
     let found = async || {
         let mails = app.mailbox().await;

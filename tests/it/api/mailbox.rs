@@ -1,6 +1,6 @@
 //! The mails of a purchase.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{PASSWORD, Shop, id, is_moment};
 
@@ -75,9 +75,9 @@ async fn the_mailbox_is_a_page_and_an_array_and_escapes_names() {
     app.register(&body).await.expect(201);
     app.settle().await;
     let mails = app.get("/dev/mailbox").header("accept", "application/json").send().await.expect(200);
-    let mail = &mails[1];
-    assert_eq!(mail["to"], "asha@example.com");
-    assert!(mail["subject"].as_str().unwrap().starts_with("Welcome") && is_moment(&mail["at"]));
+    let is_welcome = |mail: &&Value| mail["subject"].as_str().unwrap().starts_with("Welcome");
+    let mail = mails.as_array().unwrap().iter().find(is_welcome).unwrap();
+    assert!(mail["to"] == "asha@example.com" && is_moment(&mail["at"]));
     assert!(!mail["html"].as_str().unwrap().contains("<script>"));
     assert!(!mail["text"].as_str().unwrap().contains("script"), "what was typed stays out of it");
     let page = app.get("/dev/mailbox").header("accept", "text/html").send().await;

@@ -43,9 +43,11 @@ const MATRIX: &[(&str, &str)] = &[
     ("takeWebhook", "ooooooooo"),
     // The token does not count, a password would.
     ("login", "oooooooxo"),
+    ("logInWithCode", "ooooooooo"),
     // Anyone with an account, but each only their own data.
     ("removeAddress", "-o4444x--"),
     ("changeAddress", "-o4444x--"),
+    ("endSession", "-o4444x--"),
     ("getConversation", "-oxxxxx--"),
     ("deleteConversation", "-oxxxxx--"),
     // The order's buyer, and others who are involved.
@@ -168,6 +170,7 @@ impl Market {
             "cancelOrder" => Things { order: id(&self.app.order(&self.buyer, &kept.product, 1).await), ..kept },
             "removeAddress" => Things { address: self.address().await, ..kept },
             "deleteConversation" => Things { conversation: self.conversation().await, ..kept },
+            "endSession" => Things { session: self.session().await, ..kept },
             "deleteWebhook" => Things { webhook: self.webhook().await, ..kept },
             _ => kept,
         }
@@ -184,6 +187,12 @@ impl Market {
         let call = self.app.post("/api/auth/users/me/addresses").token(&self.buyer.token);
         let kept = call.json(&address("Pune")).send().await.expect(201);
         id(kept["addresses"].as_array().unwrap().last().unwrap())
+    }
+
+    async fn session(&self) -> String {
+        let login = self.app.login(&json!({"email": self.buyer.email, "password": PASSWORD})).await.expect(200);
+        let kept = self.app.read(&text(&login["token"]), "/api/auth/sessions").await;
+        text(&kept["sessions"][0]["id"])
     }
 
     async fn conversation(&self) -> String {
@@ -236,6 +245,9 @@ impl Market {
             // An allowed caller gets an invalid body, so that nothing is created. Others get a valid one: where
             // tokens are looked up elsewhere, an invalid body may be refused before its sender is.
             "login"
+            | "logInWithCode"
+            | "enableTwoFactor"
+            | "disableTwoFactor"
             | "register"
             | "changePassword"
             | "changeProfile"

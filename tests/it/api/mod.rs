@@ -31,6 +31,7 @@ mod refunds;
 mod representations;
 mod rush;
 mod search;
+mod security;
 mod seller;
 mod shipping;
 mod upgrade;

@@ -3,6 +3,7 @@
 mod cuts;
 mod dead;
 mod listeners;
+mod mailed_tokens;
 mod payloads;
 mod peer;
 mod shop;

@@ -96,6 +96,7 @@ impl Operation {
             _ if self.path.contains("/products/") => things.product.clone(),
             _ if self.path.contains("/orders/") => things.order.clone(),
             _ if self.path.contains("/webhooks/") => things.webhook.clone(),
+            _ if self.path.contains("/sessions/") => things.session.clone(),
             _ if self.path.contains("/conversations/") => things.conversation.clone(),
             _ => things.payment.clone(),
         }

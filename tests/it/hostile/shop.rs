@@ -39,6 +39,7 @@ pub struct Things {
     pub webhook: String,
     pub delivery: String,
     pub conversation: String,
+    pub session: String,
 }
 
 /// A running shop.
@@ -119,12 +120,13 @@ impl Shop {
         let order = text(&self.post("/api/orders", Some(&buying), &json!({})).await["order"]["_id"]);
         let opened = self.post(&format!("/api/payments/create/{order}"), Some(&buying), &json!({})).await;
         self.post("/api/cart/items", Some(&buying), &item).await;
-        // There is no webhook and no conversation: an unused id.
+        // There is no webhook and no conversation, and a session that is used is not ended: an unused id.
         let payment = text(&opened["payment"]["_id"]);
         let things = Things {
             webhook: payment.clone(),
             delivery: payment.clone(),
             conversation: payment.clone(),
+            session: payment.clone(),
             user: text(&user["user"]["_id"]),
             seller: text(&seller["user"]["_id"]),
             image: text(&pictured["images"][0]["id"]),

@@ -7,20 +7,24 @@ use crate::{
     actors::accounts::{
         calls::{
             AccountRefusal, AddAddress, CreateAdmin, GetAddress, GetAddresses, GetAdmins, GetContact, GetRole, GetUser,
-            LogIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken, SetAnnouncements,
-            Source,
+            LogIn, LoggedIn, LoginName, PromoteToAdmin, Register, RemoveAddress, ReplaceEmail, RevokeToken,
+            SetAnnouncements, Source,
         },
         credentials::{
-            ChangeEmail, ChangePassword, ChangeProfile, ConfirmEmail, Confirmed, RequestPasswordReset, ResetPassword,
-            SendConfirmation, UpdateAddress,
+            ChangeEmail, ChangePassword, ChangeProfile, ConfirmEmail, Confirmed, MakeResetToken, RequestPasswordReset,
+            ResetPassword, SendConfirmation, UpdateAddress,
         },
+        sessions::{GetSessions, RecordSession, TouchSession},
+        two_factor::{DisableTwoFactor, EnableTwoFactor, LogInWithCode, ResetTwoFactor, SetUpTwoFactor},
     },
     domain::{
         Timestamp,
         ids::{AddressId, EventId, UserId},
+        two_factor::TwoFactor,
         user::{Address, Contact, FullName, MailedToken, PostalAddress, Role, Security, User, UserError},
     },
     runtime::calls::CallError,
+    store::sessions::Session,
 };
 
 const USER: UserId = UserId::from_bytes([0xff; 12]);
@@ -56,6 +60,13 @@ fn user() -> User {
                 used: true,
             }),
             tokens_from: Some(i64::MAX),
+            two_factor: Some(TwoFactor {
+                secret: String::new(),
+                last_step: i64::MIN,
+                recovery_codes: vec!["hash".into()],
+            }),
+            two_factor_setup: None,
+            login_tickets: vec![],
         },
         addresses: vec![Address { id: ADDRESS, postal, is_default: true }],
         created_at: Timestamp::UNIX_EPOCH,
@@ -78,8 +89,29 @@ async fn calls_of_the_accounts_are_the_same_on_either_side() {
     assert_round_trip(PromoteToAdmin { email: String::new() }, Ok(None)).await;
     let [by_email, by_name] = [LoginName::Email(email.clone()), LoginName::Username("\u{0}".into())];
     let log_in = |name| LogIn { name, password: secret(), source };
-    assert_round_trip(log_in(by_email), Ok(user.clone())).await;
-    assert_round_trip(log_in(by_name.clone()), Ok(user.clone())).await;
+    assert_round_trip(log_in(by_email), Ok(LoggedIn::User(user.clone()))).await;
+    assert_round_trip(log_in(by_name.clone()), Ok(LoggedIn::CodeNeeded { user: USER, ticket: secret() })).await;
+    assert_round_trip(LogInWithCode { ticket: secret(), code: secret() }, Ok(user.clone())).await;
+    assert_round_trip(SetUpTwoFactor { user: USER }, Ok("secret".into())).await;
+    assert_round_trip(EnableTwoFactor { user: USER, code: secret() }, Ok(vec!["code".into()])).await;
+    let disable = DisableTwoFactor { user: USER, password: secret(), code: secret() };
+    assert_round_trip(disable, Ok(())).await;
+    assert_round_trip(ResetTwoFactor { email: email.clone() }, Ok(user.clone())).await;
+    assert_round_trip(MakeResetToken { email: email.clone() }, Ok("token".into())).await;
+    let session = Session {
+        id: "jti".into(),
+        user: USER,
+        created_at: Timestamp::UNIX_EPOCH,
+        last_seen_at: Timestamp::MAX,
+        issued_at: i64::MIN,
+        expires_at: Timestamp::MAX,
+        user_agent: "\u{1F600}".into(),
+        ip: "::1".into(),
+        version: 0,
+    };
+    assert_round_trip(GetSessions { user: USER }, Ok(vec![session.clone()])).await;
+    assert_round_trip(RecordSession { session }, Ok(())).await;
+    assert_round_trip(TouchSession { id: "jti".into(), at: Timestamp::MAX }, Ok(())).await;
     assert_round_trip(ReplaceEmail { user: USER, email, password: secret(), source }, Ok(user.clone())).await;
     assert_round_trip(SetAnnouncements { user: USER, wanted: false }, Ok(())).await;
     assert_round_trip(GetUser { user: USER }, Ok(Some(user.clone()))).await;
@@ -104,7 +136,7 @@ async fn calls_of_the_accounts_are_the_same_on_either_side() {
     assert_round_trip(names, Ok(user.clone())).await;
     assert_round_trip(SendConfirmation { user: USER }, Ok(())).await;
     assert_round_trip(ConfirmEmail { token: secret() }, Ok(Confirmed { user: user.clone(), replaced: true })).await;
-    assert_round_trip(ChangeEmail { user: USER, email: email_of(&user), password: secret() }, Ok(())).await;
+    assert_round_trip(ChangeEmail { user: USER, email: email_of(&user), password: secret(), code: None }, Ok(())).await;
     assert_round_trip(AddAddress { user: USER, postal, is_default: false }, Ok(user.addresses.clone())).await;
     assert_round_trip(RemoveAddress { user: USER, address: ADDRESS }, Ok(vec![])).await;
     assert_round_trip(RevokeToken { jti: "jti".into(), expires_at: Timestamp::MAX }, Ok(())).await;
@@ -120,6 +152,8 @@ async fn calls_of_the_accounts_are_the_same_on_either_side() {
         AccountRefusal::Rule(UserError::NoSuchAddress),
         AccountRefusal::Rule(UserError::TooManyAddresses),
         AccountRefusal::Rule(UserError::EmailKept),
+        AccountRefusal::Rule(UserError::CodeInvalid),
+        AccountRefusal::Rule(UserError::TwoFactorOn),
     ] {
         assert_round_trip(log_in(by_name.clone()), Err(CallError::Refused(refusal.clone()))).await;
         assert_round_trip(register.clone(), Err(CallError::Refused(refusal))).await;
