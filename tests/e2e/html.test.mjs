@@ -3,13 +3,12 @@
 // without being listed; a page that nothing leads to fails the last test.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { createHmac } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { ACCOUNTS, DEADLINE, PASSWORD, startShop } from './shop.mjs';
+import { ACCOUNTS, DEADLINE, PASSWORD, codeOf, startShop } from './shop.mjs';
 
 const { HtmlValidate, StaticConfigLoader } = createRequire(import.meta.url)('html-validate');
 
@@ -25,16 +24,6 @@ const validator = new HtmlValidate(
     },
   }),
 );
-
-/** The code that an authenticator app shows `steps` of 30 seconds from now (RFC 6238). */
-function codeOf(secret, steps) {
-  const bits = [...secret].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('');
-  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
-  const step = Buffer.alloc(8);
-  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
-  const digest = createHmac('sha1', key).update(step).digest();
-  return String((digest.readUInt32BE(digest[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, '0');
-}
 
 /** What was opened, as paths with ids left out. */
 const opened = new Set();

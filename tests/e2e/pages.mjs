@@ -37,6 +37,7 @@ export async function everyPage(browser, base, visit, options) {
     ['orders', '/orders', as.buyer],
     ['order', `/orders/${orders.at(-1)._id}`, as.buyer],
     ['account', '/account', as.buyer],
+    ['security', '/account/security', as.buyer],
     ['seller', '/seller', as.seller],
     ['seller-product', `/seller/products/${mine[0]._id}`, as.seller],
     ['seller-new', '/seller/products/new', as.seller],

@@ -4,6 +4,7 @@
 // axe-core, socket.io-client): scripts/test sets them.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -94,6 +95,16 @@ export async function visit(browser, base, options = {}) {
       assert.deepEqual(wrong.filter((line) => !except?.test(line)), []);
     },
   };
+}
+
+/** The code that an authenticator app shows `steps` of 30 seconds from now (RFC 6238). */
+export function codeOf(secret, steps) {
+  const bits = [...secret].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000) + steps));
+  const digest = createHmac('sha1', key).update(step).digest();
+  return String((digest.readUInt32BE(digest[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, '0');
 }
 
 let count = 0;
