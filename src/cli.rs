@@ -243,7 +243,7 @@ fn refusal(error: &clap::Error) -> String {
     let near = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
     let meant = near.iter().find_map(|kind| match error.get(*kind)? {
         ContextValue::String(one) => Some(one.clone()),
-        ContextValue::Strings(some) => some.first().cloned(),
+        ContextValue::Strings(some) => some.last().cloned(), // the most similar one
         _ => None,
     });
     match meant {
