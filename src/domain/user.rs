@@ -126,6 +126,9 @@ pub struct Security {
     /// In seconds: tokens that were issued before are not valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens_from: Option<i64>,
+    /// When the account was deleted; see [`super::leaving`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
 }
 
 impl Security {
@@ -200,6 +203,8 @@ impl User {
     #[must_use]
     pub fn email_key(&self) -> String {
         match self.email_taken_by {
+            // No input produces this either.
+            None if self.is_deleted() => self.username.clone(),
             None => identity::email_key(&self.email),
             Some(_) => format!("{NO_ADDRESS}{}", self.id.to_hex()),
         }

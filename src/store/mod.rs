@@ -81,7 +81,7 @@ pub(crate) static DOCUMENTS: &[&document::Spec] = &[
 
 /// The number of the declared layout. Every change of an index increments it, so that nodes with different layouts
 /// never write to one database.
-pub(crate) const LAYOUT: i64 = 4;
+pub(crate) const LAYOUT: i64 = 5;
 
 /// Decides by an event's name whether any consumer wants it.
 pub type KeepEvent = Arc<dyn Fn(&'static str) -> bool + Send + Sync>;
@@ -197,17 +197,17 @@ mod tests {
                         conversations: user,age\n\
                         tokens_spent: day\n\
                         orders: cart!,idempotency!,number!,user_status,status,due\n\
-                        payments: order!,razorpay_order!,due,gateway_payment\n\
+                        payments: order!,razorpay_order!,due,user,gateway_payment\n\
                         webhooks_seen: due,age\n\
                         sandbox: \n\
                         imports: due,seller\n\
                         import_rows: \n\
-                        mails: number!,state,free\n\
+                        mails: number!,state,free,user,about\n\
                         pictures: due\n\
                         webhook_endpoints: place!,state,due\n\
-                        webhook_deliveries: free,sending,log,age\n\
+                        webhook_deliveries: free,sending,log,age,person\n\
                         parked: number!,due,dead\n\
                         wishlists: ";
-        assert_eq!((LAYOUT, layouts.collect::<Vec<_>>().join("\n").as_str()), (4, expected));
+        assert_eq!((LAYOUT, layouts.collect::<Vec<_>>().join("\n").as_str()), (5, expected));
     }
 }

@@ -255,7 +255,7 @@ impl Accounts {
         Ok((user, mailed_hash(token.expose_secret())))
     }
 
-    async fn check_current(&self, id: UserId, password: SecretString) -> Result<User, Failure> {
+    pub(super) async fn check_current(&self, id: UserId, password: SecretString) -> Result<User, Failure> {
         let user = read(self.store.get(id)).await?.ok_or(AccountRefusal::NoSuchUser)?;
         let verified = self.passwords.verify(password, Some(user.password_hash.clone()), source_of(id)).await?;
         if verified == super::Verified::No { Err(AccountRefusal::WrongPassword.into()) } else { Ok(user) }

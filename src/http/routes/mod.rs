@@ -5,6 +5,7 @@ pub mod cart;
 pub mod conversations;
 pub mod credentials;
 pub mod inventory;
+pub mod leaving;
 pub mod mailbox;
 pub mod media;
 pub mod orders;
@@ -111,6 +112,9 @@ fn configure_some(register: &mut Register<'_>, served: &Served) {
         .add(credentials::verify_email)
         .add(credentials::change_email)
         .add(credentials::change_address)
+        .add(leaving::export)
+        .add(leaving::delete_account)
+        .add(leaving::delete_account_by_post)
         .add(products::create)
         .add(products::list)
         // Before `/api/products/{id}`, which would match as well.

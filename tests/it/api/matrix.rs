@@ -240,6 +240,8 @@ impl Market {
             | "changePassword"
             | "changeProfile"
             | "changeEmail"
+            | "deleteAccount"
+            | "deleteAccountByPost"
             | "createProduct"
             | "addAddress"
             | "registerWebhook"
