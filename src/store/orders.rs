@@ -311,7 +311,8 @@ impl OrderStore {
                 if !order.0.forget_buyer(now) {
                     break;
                 }
-                match self.0.save(&order, &[envelope(Event::OrderUpdated(order.0.clone()), now)]).await {
+                let written = Order { version: order.0.version + 1, ..order.0.clone() };
+                match self.0.save(&order, &[envelope(Event::OrderUpdated(written), now)]).await {
                     Err(SaveError::Store(StoreError::Conflict)) => tokio::time::sleep(pause).await,
                     Err(SaveError::Store(error)) => return Err(error),
                     Ok(_) | Err(SaveError::Duplicate(_)) => break,

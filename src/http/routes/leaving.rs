@@ -46,7 +46,7 @@ pub struct DeleteAccountBody {
     tag = "auth",
     operation_id = "exportAccount",
     responses(
-        (status = 200, description = "One field for each kind of data", body = Object, example = json!({
+        (status = 200, description = "One field for each kind of data", body = BTreeMap<String, Value>, example = json!({
             "exportedAt": "2026-01-02T03:04:05Z", "user": {"email": "asha@example.com"}, "orders": [], "mails": []
         })),
         (status = 429, description = "Too many tries; see Retry-After", body = ErrorBody),

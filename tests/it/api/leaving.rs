@@ -261,7 +261,7 @@ async fn the_page_asks_once_more_before_it_deletes() {
         .open("/account")
         .await
         .has("Delete account")
-        .has("href=\"/account/export\"")
+        .has("href=\"/account/export\" download")
         .has("href=\"/account/delete\"");
     let file = browser.open("/account/export").await;
     assert!(file.header("content-disposition").starts_with("attachment"));
@@ -269,9 +269,9 @@ async fn the_page_asks_once_more_before_it_deletes() {
     let page = browser.open("/account/delete").await;
     page.has("Backups").has("autocomplete=\"current-password\"").lacks("aria-invalid");
     let refused = browser.submit(&page, "/account/delete", &[("password", "")]).await;
-    refused.has("enter your password");
+    refused.has("Enter your password.");
     let refused = browser.submit(&refused, "/account/delete", &[("password", "not the password")]).await;
-    refused.has("id=\"e-password\"").has("this is not your password");
+    refused.has("id=\"e-password\"").has("This is not your password.");
     let done = browser.submit(&refused, "/account/delete", &[("password", PASSWORD)]).await;
     assert_eq!(done.path, "/");
     done.has("Your account is deleted.").has("Log in");
