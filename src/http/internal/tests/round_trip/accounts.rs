@@ -56,6 +56,7 @@ fn user() -> User {
                 used: true,
             }),
             tokens_from: Some(i64::MAX),
+            deleted_at: Some(Timestamp::UNIX_EPOCH),
         },
         addresses: vec![Address { id: ADDRESS, postal, is_default: true }],
         created_at: Timestamp::UNIX_EPOCH,
