@@ -11,6 +11,7 @@ pub mod cart;
 pub mod catalogue;
 pub mod checkout_link;
 pub mod inventory;
+pub mod leaving;
 pub mod mail_sender;
 pub mod notification;
 pub mod order_saga;

@@ -17,6 +17,7 @@ use crate::{
         cart::{self, CartListener},
         catalogue::{Catalogue, index::SearchIndex, snapshots::Snapshots},
         inventory::{self, StockListener},
+        leaving::Leaving,
         mail_sender::Mails,
         notification::{EmailChannel, Notifications, ShopInfo, WebhookChannel},
         order_saga::{OrderSettings, Orders},
@@ -163,6 +164,10 @@ impl AppBuilder<'_> {
             false => None,
         };
         admin::register(&mut registry, stores.clone(), config.rabbit.url.clone(), Arc::clone(self.blocked));
+        let leaving = Leaving::new(stores.clone(), calls.clone());
+        if self.runs(Service::Auth) {
+            leaving.register(&mut registry);
+        }
         registry.expose(|service| self.serves(service));
         let peers = nodes::connect(config, self.tokens(), &calls, registry)?;
         let (mut consumers, mut mails): (Vec<Arc<dyn Consumer>>, _) = (vec![], None);
@@ -178,6 +183,7 @@ impl AppBuilder<'_> {
         if let Some(dashboard) = &dashboard {
             consumers.push(Arc::new(dashboard.clone()));
         }
+        consumers.extend(leaving.erasers(|service| self.serves(service)));
         let rabbit = self.rabbit(&consumers);
         let carrier: Arc<dyn Carrier> = match &rabbit {
             Some(bridge) => Arc::new(bridge.clone()),

@@ -70,6 +70,8 @@ pub enum Event {
     UserCreated(UserSnapshot),
     /// A user is to get a mail about the account's security.
     AccountNotice(AccountNotice),
+    /// A user deleted their account. Each service removes what it has of them.
+    UserDeleted { user: UserId },
     /// A seller offers something new.
     ProductCreated {
         product: Product,
@@ -170,6 +172,7 @@ impl Event {
                 NoticeKind::EmailConfirmation => "EMAIL_CONFIRMATION_REQUESTED",
                 NoticeKind::EmailChange => "EMAIL_CHANGE_REQUESTED",
             },
+            Self::UserDeleted { .. } => "USER_DELETED",
             Self::ProductCreated { .. } => "PRODUCT_CREATED",
             Self::ProductImportFinished { .. } => "PRODUCT_IMPORT_FINISHED",
             Self::ProductUpdated(_) => "PRODUCT_UPDATED",
@@ -214,6 +217,9 @@ impl Event {
             Self::AccountNotice(AccountNotice { user, email, request, .. }) => {
                 let payload = json!({"id": user, "email": email, "requestId": request});
                 About::Other { collection: "users", id: user.to_hex(), payload }
+            }
+            Self::UserDeleted { user } => {
+                About::Other { collection: "users", id: user.to_hex(), payload: json!({"id": user}) }
             }
             Self::ProductCreated { product, .. } | Self::ProductUpdated(product) => About::Product(product),
             Self::ProductDeleted { product, seller } => {

@@ -12,6 +12,7 @@ pub mod identity;
 pub mod ids;
 pub mod import;
 pub mod inventory;
+pub mod leaving;
 pub mod money;
 pub mod order;
 pub mod payment;

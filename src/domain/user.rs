@@ -135,6 +135,9 @@ pub struct Security {
     /// Logins that wait for their code, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub login_tickets: Vec<LoginTicket>,
+    /// When the account was deleted; see [`super::leaving`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
 }
 
 impl Security {
@@ -214,6 +217,8 @@ impl User {
     #[must_use]
     pub fn email_key(&self) -> String {
         match self.email_taken_by {
+            // No input produces this either.
+            None if self.is_deleted() => self.username.clone(),
             None => identity::email_key(&self.email),
             Some(_) => format!("{NO_ADDRESS}{}", self.id.to_hex()),
         }

@@ -8,11 +8,12 @@ mod scope;
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{
     Timestamp,
     ids::{EventId, UserId, WebhookDeliveryId, WebhookId},
-    user::Role,
+    user::{Contact, Role},
 };
 pub use scope::{concerned_sellers, payload_for};
 
@@ -28,8 +29,9 @@ pub const OLD_SECRET_VALID: jiff::SignedDuration = jiff::SignedDuration::from_ho
 pub const PING: &str = "ping";
 
 /// The events that a webhook can receive, by routing key.
-pub const EVENTS: [&str; 17] = [
+pub const EVENTS: [&str; 18] = [
     "user.created",
+    "user.deleted",
     "product.created",
     "product.updated",
     "product.deleted",
@@ -274,6 +276,47 @@ impl WebhookDelivery {
         self.attempts.push(attempt);
         let surplus = self.attempts.len().saturating_sub(ATTEMPTS_KEPT);
         self.attempts.drain(..surplus);
+    }
+
+    /// The user whom it is about: who registered, or who bought something.
+    #[must_use]
+    pub fn person(&self) -> Option<UserId> {
+        #[derive(Deserialize)]
+        struct Body {
+            data: Data,
+        }
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Data {
+            user: Value,
+            id: Value,
+        }
+        let Data { user, id } = serde_json::from_str::<Body>(&self.body).ok()?.data;
+        if self.name == "user.created" { &id } else { &user }.as_str()?.parse().ok()
+    }
+
+    /// Removes what names a deleted user; returns whether there was anything.
+    pub fn forget(&mut self, user: UserId) -> bool {
+        let Ok(mut body) = serde_json::from_str::<Value>(&self.body) else { return false };
+        let Some(data) = body.get_mut("data").and_then(Value::as_object_mut) else { return false };
+        let Contact { email, username, .. } = Contact::deleted(user);
+        let nobody = [
+            ("shippingAddress", Value::Null),
+            ("email", Value::from(email)),
+            ("username", Value::from(username)),
+            ("fullName", json!({"firstName": "", "lastName": ""})),
+        ];
+        let mut changed = false;
+        for (field, value) in nobody {
+            if let Some(found) = data.get_mut(field).filter(|found| **found != value) {
+                *found = value;
+                changed = true;
+            }
+        }
+        if changed {
+            self.body = body.to_string();
+        }
+        changed
     }
 
     /// Makes it due at `now`, with all its attempts.

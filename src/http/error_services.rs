@@ -27,6 +27,7 @@ impl From<AccountRefusal> for ApiError {
             },
             AccountRefusal::NoSuchUser => Self::unauthorized(),
             AccountRefusal::WrongPassword => Self::bad_request("auth.wrong_password", "the password is wrong"),
+            AccountRefusal::HasOpenOrders => Self::conflict("auth.has_open_orders", error.to_string()),
             AccountRefusal::Invalid { field, problem } => Self::field(field, problem),
             AccountRefusal::Rule(error) => error.into(),
         }

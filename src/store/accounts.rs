@@ -146,14 +146,14 @@ impl AccountStore {
         self.users.get(id).await
     }
 
-    /// The user of a folded e-mail address.
+    /// The user of a folded e-mail address; no deleted one.
     pub async fn by_email(&self, folded: &str) -> Result<Option<User>, StoreError> {
-        self.users.first(EMAIL.of(folded)).await
+        Ok(self.users.first(EMAIL.of(folded)).await?.filter(|user| !user.is_deleted()))
     }
 
-    /// The user of a folded user name.
+    /// The user of a folded user name; no deleted one.
     pub async fn by_username(&self, folded: &str) -> Result<Option<User>, StoreError> {
-        self.users.first(USERNAME.of(folded)).await
+        Ok(self.users.first(USERNAME.of(folded)).await?.filter(|user| !user.is_deleted()))
     }
 
     /// The users of a role, by id, at most `limit`.

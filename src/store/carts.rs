@@ -48,6 +48,11 @@ impl CartStore {
         })
     }
 
+    /// Deletes the cart of a user.
+    pub async fn delete_of(&self, user: UserId) -> Result<(), StoreError> {
+        self.0.delete_found(USER.of(user)).await.map(|_| ())
+    }
+
     /// The cart of a user.
     pub async fn of_user(&self, user: UserId) -> Result<Option<Cart>, StoreError> {
         self.0.first(USER.of(user)).await

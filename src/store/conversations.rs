@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Page, StoreError,
-    document::{Backend, Collection, Desc, Document, Index, NoUniqueKey, key, stored_as},
+    document::{Backend, Collection, Desc, Document, Find, Index, NoUniqueKey, key, stored_as},
 };
 use crate::{
     config::Service,
@@ -57,6 +57,11 @@ const DAY: Index<TokensSpent> = Index::new("day", |of| key(of.day));
 impl TokensSpent {
     fn id_of(user: UserId, day: Day) -> String {
         format!("{user}:{day}")
+    }
+
+    fn of_user(user: UserId) -> Find<Self> {
+        // A semicolon follows the colon.
+        Find::by_id().after(Some(format!("{user}:"))).before(Some(format!("{user};")))
     }
 }
 
@@ -125,6 +130,30 @@ impl ConversationStore {
     /// Deletes all but a user's newest `keep`, a bounded number at once; returns how many.
     pub async fn keep_newest(&self, user: UserId, keep: u32) -> Result<u64, StoreError> {
         self.conversations.delete_found(USER.of(user).skip(keep.into()).limit(AT_ONCE)).await
+    }
+
+    /// A user's conversations with their messages, the most recently used first.
+    pub async fn whole(&self, user: UserId, skip: u64, limit: u32) -> Result<Vec<Conversation>, StoreError> {
+        self.conversations.find(USER.of(user).skip(skip).limit(limit)).await
+    }
+
+    /// Deletes all conversations of a user.
+    pub async fn delete_of(&self, user: UserId) -> Result<(), StoreError> {
+        while self.conversations.delete_found(USER.of(user).limit(AT_ONCE)).await? >= u64::from(AT_ONCE) {}
+        Ok(())
+    }
+
+    /// The days on which a user spent tokens, with how many.
+    pub async fn spent_by(&self, user: UserId) -> Result<Vec<(Day, u64)>, StoreError> {
+        let spent = self.spent.find(TokensSpent::of_user(user)).await?;
+        Ok(spent.iter().map(|spent| (spent.day, spent.tokens)).collect())
+    }
+
+    /// Deletes the numbers of tokens that a user spent.
+    pub async fn forget_spent_by(&self, user: UserId) -> Result<(), StoreError> {
+        let found = TokensSpent::of_user(user).limit(AT_ONCE);
+        while self.spent.delete_found(found.clone()).await? >= u64::from(AT_ONCE) {}
+        Ok(())
     }
 
     /// Deletes up to `limit` conversations unused since `before`; returns how many.

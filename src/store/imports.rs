@@ -23,6 +23,9 @@ use crate::{
     },
 };
 
+/// How many imports are deleted at once.
+const AT_ONCE: u32 = 100;
+
 const DUE: Index<Import> = Index::new("due", |of| if of.finished_at.is_none() { key(of.due_at) } else { None });
 const SELLER: Index<Import> = Index::new("seller", |of| key((of.seller, Desc(of.started_at))));
 
@@ -121,6 +124,20 @@ impl ImportStore {
     /// Unfinished imports that are due at `now`, the longest due first.
     pub async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Import>, StoreError> {
         self.imports.find(DUE.due(now).limit(limit)).await
+    }
+
+    /// Deletes a seller's imports; unfinished ones end.
+    pub async fn delete_of(&self, seller: UserId) -> Result<(), StoreError> {
+        loop {
+            let found = self.of_seller(seller, AT_ONCE).await?;
+            for import in &found {
+                self.rows.delete(import.id).await?;
+                self.imports.delete(import.id).await?;
+            }
+            if found.is_empty() {
+                return Ok(());
+            }
+        }
     }
 
     /// A seller's imports, the newest first.

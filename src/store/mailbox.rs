@@ -23,13 +23,21 @@ use super::{
 };
 use crate::{
     config::Service,
-    domain::{Timestamp, ids::EventId},
+    domain::{
+        Timestamp,
+        ids::{EventId, UserId},
+        leaving::deleted_email,
+    },
 };
 
 /// How often a new number is tried when one is taken.
 const TRIES: usize = 12;
 /// The pauses in between.
 const PAUSES: Backoff = Backoff::new(Duration::from_millis(2), Duration::MAX);
+/// How many mails are changed at once.
+const AT_ONCE: u32 = 100;
+/// The text of a mail that named a user who has deleted their account.
+const NAMED_NO_MORE: &str = "This mail named a user who has deleted their account.";
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mail {
@@ -50,6 +58,12 @@ pub struct Mail {
     /// Where a click unsubscribes the recipient from announcements.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsubscribe: Option<String>,
+    /// The recipient, if it is a known user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<UserId>,
+    /// Another user whom it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<UserId>,
 }
 
 /// What became of a mail.
@@ -147,7 +161,24 @@ const STATE: Index<StoredMail> =
 const FREE: Index<StoredMail> =
     Index::new("free", |of| key((of.record.mail.announcement, of.free_at()?, of.record.id)));
 
+const USER: Index<StoredMail> = Index::new("user", |of| of.record.mail.user.and_then(key));
+const ABOUT: Index<StoredMail> = Index::new("about", |of| of.record.mail.about.and_then(key));
+
 impl StoredMail {
+    /// What is left of a mail to a user who has deleted their account, under an id without their address.
+    fn without_recipient(mut self, user: UserId) -> Self {
+        let mail = &mut self.record.mail;
+        (mail.to, mail.user, mail.unsubscribe) = (deleted_email(user), None, None);
+        mail.text.clear();
+        mail.html.clear();
+        if self.record.state == MailState::Waiting {
+            self.record.state = MailState::Failed;
+        }
+        self.record.reason = None;
+        self.record.next_try_at = None;
+        Self { lease: None, version: 0, ..self }
+    }
+
     fn free_at(&self) -> Option<Timestamp> {
         self.record.next_try_at.map(|due| self.lease.map_or(due, |lease| lease.max(due)))
     }
@@ -162,7 +193,7 @@ impl Document for StoredMail {
 
     const COLLECTION: &'static str = "mails";
     const SERVICE: Service = Service::Notification;
-    const INDEXES: &'static [Index<Self>] = &[NUMBER, STATE, FREE];
+    const INDEXES: &'static [Index<Self>] = &[NUMBER, STATE, FREE, USER, ABOUT];
 
     stored_as!(self, String = Self::id_of(self.record.event, &self.record.mail.to), self.version);
 }
@@ -324,6 +355,49 @@ impl MailboxStore {
     /// The record with this number.
     pub async fn record(&self, id: u64) -> Result<Option<MailRecord>, StoreError> {
         Ok(self.numbered(id).await?.map(|mail| mail.record))
+    }
+
+    /// The mails to a user, in no order.
+    pub async fn to_user(&self, user: UserId, skip: u64, limit: u32) -> Result<Vec<Mail>, StoreError> {
+        let found = self.mails.find(USER.of(user).skip(skip).limit(limit)).await?;
+        Ok(found.into_iter().map(|mail| mail.record.mail).collect())
+    }
+
+    /// Removes a user from the mails to them and to others who were told of them. Mails to them that were not sent are
+    /// not sent any more.
+    pub async fn forget_user(&self, user: UserId) -> Result<(), StoreError> {
+        loop {
+            let found = self.mails.find(USER.of(user).limit(AT_ONCE)).await?;
+            if found.is_empty() {
+                break;
+            }
+            for mail in found {
+                match self.mails.delete_read(&mail, &[]).await {
+                    Err(StoreError::Conflict) => continue,
+                    deleted => deleted?,
+                }
+                // The number stays, so that it is not used again.
+                match self.mails.save(&mail.without_recipient(user), &[]).await {
+                    Ok(_) | Err(SaveError::Duplicate(_) | SaveError::Store(StoreError::Conflict)) => {}
+                    Err(SaveError::Store(error)) => return Err(error),
+                }
+            }
+        }
+        loop {
+            let found = self.mails.find(ABOUT.of(user).limit(AT_ONCE)).await?;
+            if found.is_empty() {
+                return Ok(());
+            }
+            for mail in found {
+                let forgotten = self.mails.change(mail.id(), |StoredMail { record, .. }| {
+                    record.mail.about = None;
+                    NAMED_NO_MORE.clone_into(&mut record.mail.text);
+                    record.mail.html = format!("<p>{NAMED_NO_MORE}</p>");
+                    Some(())
+                });
+                forgotten.await?;
+            }
+        }
     }
 
     async fn numbered(&self, id: u64) -> Result<Option<StoredMail>, StoreError> {

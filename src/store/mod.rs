@@ -199,15 +199,15 @@ mod tests {
                         conversations: user,age\n\
                         tokens_spent: day\n\
                         orders: cart!,idempotency!,number!,user_status,status,due\n\
-                        payments: order!,razorpay_order!,due,gateway_payment\n\
+                        payments: order!,razorpay_order!,due,user,gateway_payment\n\
                         webhooks_seen: due,age\n\
                         sandbox: \n\
                         imports: due,seller\n\
                         import_rows: \n\
-                        mails: number!,state,free\n\
+                        mails: number!,state,free,user,about\n\
                         pictures: due\n\
                         webhook_endpoints: place!,state,due\n\
-                        webhook_deliveries: free,sending,log,age\n\
+                        webhook_deliveries: free,sending,log,age,person\n\
                         parked: number!,due,dead\n\
                         wishlists: \n\
                         sessions: user,expiry";

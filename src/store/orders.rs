@@ -19,14 +19,19 @@ use crate::{
     config::Service,
     domain::{
         Timestamp,
-        event::Envelope,
+        event::{Envelope, Event},
         ids::{OrderId, UserId},
-        order::{Order, OrderKeys, OrderStatus, UsedKey},
+        order::{Order, OrderItem, OrderKeys, OrderStatus, SagaStep, Shipment, UsedKey},
     },
+    runtime::envelope,
 };
 
 /// How often an insert is retried when another order of the user was written first.
 const TRIES: usize = 64;
+/// How many of a user's orders are read at once.
+const AT_ONCE: u32 = 100;
+/// How many orders are read at once to look for a seller's.
+const SCANNED: u32 = 500;
 
 /// An idempotency key that a user used for an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -289,6 +294,73 @@ impl OrderStore {
         };
         let Page { rows, total } = self.0.page(found.reversed().skip(skip).limit(limit)).await?;
         Ok(Page { rows: plain(rows), total })
+    }
+
+    /// Removes what names a user from a number of their orders after the first `skip`, with an update event for each;
+    /// returns how many there were, and how many of them are open and stay as they are.
+    pub async fn forget_buyer(&self, user: UserId, skip: u64, now: Timestamp) -> Result<(u64, u64), StoreError> {
+        let found = self.0.find(NUMBER.of(user).skip(skip).limit(AT_ONCE)).await?;
+        let mut open = 0;
+        for StoredOrder(found) in &found {
+            for pause in CONTENDED.pauses().take(TRIES) {
+                let Some(mut order) = self.0.get(found.id).await? else { break };
+                if order.0.is_open() {
+                    open += 1;
+                    break;
+                }
+                if !order.0.forget_buyer(now) {
+                    break;
+                }
+                let written = Order { version: order.0.version + 1, ..order.0.clone() };
+                match self.0.save(&order, &[envelope(Event::OrderUpdated(written), now)]).await {
+                    Err(SaveError::Store(StoreError::Conflict)) => tokio::time::sleep(pause).await,
+                    Err(SaveError::Store(error)) => return Err(error),
+                    Ok(_) | Err(SaveError::Duplicate(_)) => break,
+                }
+            }
+        }
+        Ok((u64::try_from(found.len()).unwrap_or(u64::MAX), open))
+    }
+
+    /// Whether a user has an order that is open or whose money is to be refunded.
+    pub async fn has_open(&self, user: UserId) -> Result<bool, StoreError> {
+        for status in OrderStatus::ALL {
+            let mut skip = 0;
+            loop {
+                let found = self.0.find(USER_STATUS.of((user, status.as_str())).skip(skip).limit(AT_ONCE)).await?;
+                let is_due =
+                    |StoredOrder(order): &StoredOrder| order.is_open() || order.saga.todo.contains(&SagaStep::Refund);
+                if found.iter().any(is_due) {
+                    return Ok(true);
+                }
+                skip += u64::from(AT_ONCE);
+                if found.len() < usize::try_from(AT_ONCE).unwrap_or(usize::MAX) {
+                    break;
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a seller has lines that may have to be shipped.
+    pub async fn has_to_ship(&self, seller: UserId) -> Result<bool, StoreError> {
+        for status in [OrderStatus::Pending, OrderStatus::Confirmed] {
+            let mut after = None;
+            loop {
+                let (all, word) = (STATUS.of(status.as_str()), status.as_str());
+                let find = after.map_or_else(|| all.clone(), |after| all.clone().behind((word, after)));
+                let found = self.0.find(find.limit(SCANNED)).await?;
+                let waits = |item: &OrderItem| item.seller == seller && item.shipment == Shipment::Waiting;
+                if found.iter().any(|StoredOrder(order)| order.items.iter().any(waits)) {
+                    return Ok(true);
+                }
+                match found.last() {
+                    Some(last) => after = Some(last.id()),
+                    None => break,
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Orders that are due at `now` (`saga.due_at`), the longest due first, at most `limit`.

@@ -13,13 +13,15 @@ use super::{
 };
 use crate::{
     config::Service,
-    domain::{Timestamp, event::Envelope},
+    domain::{Timestamp, event::Envelope, ids::UserId},
 };
 
 /// How often a new number is tried when one is taken.
 const TRIES: u32 = 4;
 /// How many parked messages are written together.
 const AT_ONCE: usize = 64;
+/// How many parked messages are read at once.
+const READ_AT_ONCE: u32 = 256;
 
 /// A message that a consumer could not handle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +65,9 @@ pub trait OutboxStore: Send + Sync {
 
     /// Makes dead messages due at `now` with all their attempts; returns how many of these ids were dead.
     async fn revive(&self, ids: &[u64], now: Timestamp) -> Result<u64, StoreError>;
+
+    /// Removes what names a user from the parked messages.
+    async fn forget_user(&self, user: UserId) -> Result<(), StoreError>;
 
     /// Completes when events may have been written since it last completed. Supports one waiter.
     async fn written(&self);
@@ -217,7 +222,9 @@ impl OutboxStore for DocumentOutbox {
             None => self.parked.delete(name).await.map(|_| ()),
             Some(next) => {
                 let change = |stored: &mut StoredParked| {
-                    stored.parked = Parked { id, ..next.clone() };
+                    // The stored event may have been changed since it was read: see `forget_user`.
+                    let envelope = stored.parked.envelope.clone();
+                    stored.parked = Parked { id, envelope, ..next.clone() };
                     Some(())
                 };
                 self.parked.change(name, change).await?;
@@ -237,6 +244,19 @@ impl OutboxStore for DocumentOutbox {
             revived += each.into_iter().sum::<u64>();
         }
         Ok(revived)
+    }
+
+    async fn forget_user(&self, user: UserId) -> Result<(), StoreError> {
+        let mut after = 0;
+        loop {
+            let found = self.parked.find(NUMBER.all().behind(after).limit(READ_AT_ONCE)).await?;
+            let Some(last) = found.last() else { return Ok(()) };
+            after = last.parked.id;
+            for StoredParked { name, .. } in found {
+                let forget = |stored: &mut StoredParked| stored.parked.envelope.event.forget(user).then_some(());
+                self.parked.change(name, forget).await?;
+            }
+        }
     }
 
     async fn written(&self) {

@@ -15,7 +15,7 @@ use crate::{
     domain::{
         Timestamp,
         event::Envelope,
-        ids::{OrderId, PaymentId},
+        ids::{OrderId, PaymentId, UserId},
         payment::Payment,
     },
 };
@@ -32,6 +32,7 @@ const ORDER: Index<Payment> = Index::unique("order", PaymentKey::Order, |of| key
 const RAZORPAY_ORDER: Index<Payment> =
     Index::unique("razorpay_order", PaymentKey::RazorpayOrder, |of| key(&of.razorpay_order_id));
 const DUE: Index<Payment> = Index::new("due", |of| of.due_at.and_then(key));
+const USER: Index<Payment> = Index::new("user", |of| key(of.contact.user));
 const GATEWAY_PAYMENT: Index<Payment> = Index::new("gateway_payment", |of| of.payment_id.as_ref().and_then(key));
 
 impl Document for Payment {
@@ -39,7 +40,7 @@ impl Document for Payment {
 
     const COLLECTION: &'static str = "payments";
     const SERVICE: Service = Service::Payment;
-    const INDEXES: &'static [Index<Self>] = &[ORDER, RAZORPAY_ORDER, DUE, GATEWAY_PAYMENT];
+    const INDEXES: &'static [Index<Self>] = &[ORDER, RAZORPAY_ORDER, DUE, USER, GATEWAY_PAYMENT];
     const PUBLISHES: bool = true;
 
     stored_as!(self, PaymentId = self.id, self.version);
@@ -61,7 +62,7 @@ impl From<SaveError<PaymentKey>> for StoreError {
 pub struct StoredReport {
     /// The gateway's id of the report; it is applied once.
     pub id: String,
-    /// The raw body, whose signature was valid. Empty if only its arrival was recorded.
+    /// The raw body, whose signature was valid. Empty once it is done.
     #[serde(with = "hex_bytes")]
     pub body: Vec<u8>,
     /// When it arrived.
@@ -178,6 +179,17 @@ impl PaymentStore {
         self.payments.find(Find::by_id().before(before).reversed().limit(limit)).await
     }
 
+    /// A user's payments, in no order.
+    pub async fn of_user(&self, user: UserId, skip: u64, limit: u32) -> Result<Vec<Payment>, StoreError> {
+        self.payments.find(USER.of(user).skip(skip).limit(limit)).await
+    }
+
+    /// Removes a user's contact data from a payment.
+    pub async fn forget_buyer(&self, payment: PaymentId, user: UserId) -> Result<(), StoreError> {
+        let forgotten = self.payments.change(payment, |payment| payment.forget_buyer(user).then_some(()));
+        Ok(forgotten.await.map(drop)?)
+    }
+
     /// The payment that this gateway payment belongs to.
     pub async fn by_gateway_payment(&self, payment_id: &str) -> Result<Option<Payment>, StoreError> {
         self.payments.first(GATEWAY_PAYMENT.of(payment_id)).await
@@ -210,11 +222,12 @@ impl PaymentStore {
         Ok(later.await.map(|_| ())?)
     }
 
-    /// Marks a report as done, with its `outcome`.
+    /// Marks a report as done, with its `outcome`. Its body, which names the payer, is deleted.
     pub async fn report_done(&self, id: &str, outcome: &str) -> Result<(), StoreError> {
         let done = self.reports.change(id.to_owned(), |kept| {
             kept.outcome = Some(outcome.to_owned());
             kept.due_at = None;
+            kept.report.body.clear();
             Some(())
         });
         Ok(done.await.map(|_| ())?)

@@ -14,7 +14,7 @@ use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 
 use futures_util::future::try_join_all;
 
-use self::stored::{AGE, DUE, FREE, LOG, PLACE, SENDING, STATE, WebhookKey};
+use self::stored::{AGE, DUE, FREE, LOG, PERSON, PLACE, SENDING, STATE, WebhookKey};
 pub(super) use self::stored::{StoredDelivery, StoredWebhook};
 use super::{
     Page, StoreError,
@@ -375,6 +375,29 @@ impl WebhookStore {
         let find = LOG.of(webhook).reversed().skip(skip).limit(limit);
         let Page { rows, total } = self.deliveries.page(find).await?;
         Ok(Page { rows: self.shown(webhook, rows).await?, total })
+    }
+
+    /// Deletes all webhooks of an owner with their deliveries.
+    pub async fn delete_of(&self, owner: UserId) -> Result<(), StoreError> {
+        for webhook in self.of_owner(owner).await? {
+            self.delete(webhook.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what names a user from the deliveries to the webhooks of others.
+    pub async fn forget_user(&self, user: UserId) -> Result<(), StoreError> {
+        let mut skip = 0;
+        loop {
+            let found = self.deliveries.find(PERSON.of(user).skip(skip).limit(AT_ONCE)).await?;
+            for stored in &found {
+                self.deliveries.change(stored.delivery.id, |stored| stored.delivery.forget(user).then_some(())).await?;
+            }
+            skip += u64::from(AT_ONCE);
+            if found.len() < usize::try_from(AT_ONCE).unwrap_or(usize::MAX) {
+                return Ok(());
+            }
+        }
     }
 
     /// Deletes up to `limit` deliveries that were made before `before`; returns how many.

@@ -57,6 +57,13 @@ impl WishlistStore {
         Ok(self.0.get(user).await?.map_or_else(Vec::new, |list| list.products))
     }
 
+    /// Deletes the wishlist of a user, for good.
+    pub async fn delete_of(&self, user: UserId) -> Result<(), StoreError> {
+        let Some(list) = self.0.get(user).await? else { return Ok(()) };
+        let event = Event::WishlistChanged { user, products: list.products.clone(), saved: false };
+        self.0.delete_read(&list, &[envelope(event, Timestamp::now())]).await
+    }
+
     /// Adds products before the others, or removes them; those that are in it already, or are not in it, are left
     /// alone. Returns `false`, and changes nothing, if there would be too many.
     pub async fn set(&self, user: UserId, products: &[ProductId], saved: bool) -> Result<bool, StoreError> {

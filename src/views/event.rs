@@ -106,7 +106,7 @@ pub fn messages(envelope: &Envelope) -> Vec<Message> {
             vec![message(queues::PAYMENT_REFUNDED_NOTIFICATION, payload)]
         }
         Event::PaymentDisputed { payment, dispute, admins } => {
-            let name = |admin: &Contact| json!({"email": admin.email, "username": admin.username, "fullName": FullNameView::from(&admin.full_name)});
+            let name = |admin: &Contact| json!({"id": admin.user, "email": admin.email, "username": admin.username, "fullName": FullNameView::from(&admin.full_name)});
             let admins: Vec<Value> = admins.iter().map(name).collect();
             let payload =
                 with(disputed(payment, dispute), [("orderId", json!(payment.order)), ("admins", json!(admins))]);
@@ -159,6 +159,7 @@ fn part_payload(order: &Order, part: Part) -> Value {
 /// The data of a mail about a payment.
 fn notice(payment: &Payment) -> Value {
     json!({
+        "user": payment.contact.user,
         "email": payment.contact.email,
         "username": payment.contact.username,
         "orderId": payment.order,

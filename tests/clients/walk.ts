@@ -41,8 +41,8 @@ const client = (token?: string): Client =>
 const guest = client();
 const now = Date.now();
 
-async function register(role: 'user' | 'seller'): Promise<Client> {
-  const email = `typescript-${role}-${now}@example.com`;
+async function register(role: 'user' | 'seller', name: string = role): Promise<Client> {
+  const email = `typescript-${name}-${now}@example.com`;
   const made = got(await guest.POST('/api/auth/register', { body: { email, password: 'a long password 1', role, fullName: { firstName: 'Mira', lastName: 'Sen' } } }), 201);
   same(made.user.role, role);
   const { token, user } = got(await guest.POST('/api/auth/login', { body: { email, password: 'a long password 1' } }));
@@ -201,6 +201,14 @@ same(refused(await guest.POST('/api/auth/password/reset', { body: { token, passw
 const changed = client(got(await buyer.PATCH('/api/auth/me/password', { body: { currentPassword: 'a long password 1', newPassword: 'a long password 2' } })).token);
 same(refused(await buyer.GET('/api/auth/me'), 401), 'auth.invalid_token');
 got(await changed.POST('/api/auth/logout'));
+
+// Two who leave.
+const leaver = await register('user', 'leaver');
+same(typeof got(await leaver.GET('/api/auth/me/export')).exportedAt, 'string');
+same(refused(await leaver.DELETE('/api/auth/me', { body: { password: 'wrong' } }), 400), 'auth.wrong_password');
+got(await leaver.DELETE('/api/auth/me', { body: { password: 'a long password 1' } }), 202);
+same(refused(await leaver.GET('/api/auth/me'), 401), 'auth.invalid_token');
+got(await (await register('user', 'other')).POST('/api/auth/me/delete', { body: { password: 'a long password 1' } }), 202);
 same(refused(await changed.GET('/api/auth/me'), 401), 'auth.invalid_token');
 for (const path of ['/healthz', '/readyz', '/', '/dev/mailbox'] as const) {
   got(await guest.GET(path, { headers: { accept: 'application/json' } }));

@@ -206,6 +206,7 @@ describe('pages are valid HTML', () => {
     await buyer.submit('/account', /^\/account\/profile$/, { username: '?' });
     await buyer.submit('/account', /^\/account\/email$/, { email: 'x', password: 'x' });
     await buyer.submit('/account', /^\/account\/password$/, { current_password: 'x', new_password: 'x' });
+    await buyer.submit('/account/delete', /^\/account\/delete$/, { password: 'x' });
     await buyer.submit('/account', /^\/account\/addresses$/, { ...ADDRESS, full_name: 'Mira Sen', default: '1' });
     // A second factor: set up, refused, on, and asked for at a login.
     const setup = await buyer.submit('/account/security', /^\/account\/security\/two-factor$/);

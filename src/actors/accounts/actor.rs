@@ -131,7 +131,8 @@ impl Writer {
     ) -> Result<User, Failure> {
         let _lock = self.locks[usize::from(id.bytes()[11]) % LOCKS].lock().await;
         for longest in PAUSES.pauses().take(TRIES) {
-            let mut user = self.store.get(id).await?.ok_or(AccountRefusal::NoSuchUser)?;
+            let user = self.store.get(id).await?.filter(|user| !user.is_deleted());
+            let mut user = user.ok_or(AccountRefusal::NoSuchUser)?;
             let now = Timestamp::now();
             let Effects { notices, ends_tokens } = change(&mut user, now)?;
             user.updated_at = now;
@@ -143,8 +144,9 @@ impl Writer {
                 self.store.end_tokens(id, from).await?;
                 self.store.sessions().delete_of(id).await?;
             }
-            let events: Vec<_> =
-                notices.into_iter().map(|notice| envelope(Event::AccountNotice(notice), now)).collect();
+            let deleted = user.is_deleted().then_some(Event::UserDeleted { user: id });
+            let events = notices.into_iter().map(Event::AccountNotice).chain(deleted);
+            let events: Vec<_> = events.map(|event| envelope(event, now)).collect();
             match self.write(&mut user, &events).await {
                 Err(SaveError::Store(StoreError::Conflict)) => {
                     tokio::time::sleep(longest.mul_f32(rand::random())).await;

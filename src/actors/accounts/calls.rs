@@ -36,6 +36,9 @@ pub enum AccountRefusal {
     /// There is no user with this id.
     #[error("there is no such user")]
     NoSuchUser,
+    /// The account is to be deleted, and an order or a refund of the user is not finished.
+    #[error("an order or a refund of yours is not finished; delete the account after that")]
+    HasOpenOrders,
     /// A field has an invalid value.
     #[error("{field} {problem}")]
     Invalid { field: Cow<'static, str>, problem: Cow<'static, str> },
@@ -72,7 +75,7 @@ impl From<PasswordError> for CallError<AccountRefusal> {
 }
 
 /// Serializes a password, which happens only in a call to another process.
-pub(super) fn password<S: Serializer>(password: &SecretString, to: S) -> Result<S::Ok, S::Error> {
+pub(in crate::actors) fn password<S: Serializer>(password: &SecretString, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(password.expose_secret())
 }
 
@@ -218,7 +221,7 @@ impl Call for SetAnnouncements {
     const SERVICE: Service = Service::Auth;
 }
 
-/// Returns a user. A change that another process made less than a minute ago may be missing; [`GetAddresses`] is exact.
+/// Returns a user, unless the account was deleted. A change that another process made less than a minute ago may be missing; [`GetAddresses`] is exact.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetUser {
     pub user: UserId,
@@ -230,7 +233,7 @@ impl Call for GetUser {
     const SERVICE: Service = Service::Auth;
 }
 
-/// Returns a user's contact data.
+/// Returns a user's contact data; of a deleted user those that nobody can be reached by.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetContact {
     pub user: UserId,
@@ -242,7 +245,7 @@ impl Call for GetContact {
     const SERVICE: Service = Service::Auth;
 }
 
-/// Returns a user's role.
+/// Returns a user's role, unless the account was deleted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct GetRole {
     pub user: UserId,

@@ -11,6 +11,7 @@ mod actor;
 mod cache;
 pub mod calls;
 pub mod credentials;
+pub mod leaving;
 pub mod passwords;
 pub mod sessions;
 mod sweeper;
@@ -97,6 +98,7 @@ pub fn start(
     credentials::register(registry, &accounts);
     sessions::register(registry, &accounts);
     two_factor::register(registry, &accounts);
+    leaving::register(registry, &accounts);
     registry
         .serve::<Register>(&accounts)
         .serve::<CreateAdmin>(&accounts)
@@ -297,7 +299,7 @@ impl Handles<SetAnnouncements> for Accounts {
 
 impl Handles<GetUser> for Accounts {
     async fn handle(&self, call: GetUser) -> Outcome<GetUser> {
-        Ok(self.user(call.user).await?)
+        Ok(self.user(call.user).await?.filter(|user| !user.is_deleted()))
     }
 }
 
@@ -309,13 +311,14 @@ impl Handles<GetContact> for Accounts {
 
 impl Handles<GetRole> for Accounts {
     async fn handle(&self, call: GetRole) -> Outcome<GetRole> {
-        Ok(self.user(call.user).await?.map(|user| user.role))
+        Ok(self.user(call.user).await?.filter(|user| !user.is_deleted()).map(|user| user.role))
     }
 }
 
 impl Handles<GetAdmins> for Accounts {
     async fn handle(&self, GetAdmins {}: GetAdmins) -> Outcome<GetAdmins> {
-        Ok(read(self.store.of_role(Role::Admin, ADMINS_MAX)).await?.iter().map(User::contact).collect())
+        let admins = read(self.store.of_role(Role::Admin, ADMINS_MAX)).await?;
+        Ok(admins.iter().filter(|admin| !admin.is_deleted()).map(User::contact).collect())
     }
 }
 

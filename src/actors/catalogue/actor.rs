@@ -166,7 +166,8 @@ impl ProductService {
     }
 
     pub(super) async fn contact(&self, seller: UserId) -> Result<Contact, Failure> {
-        Ok(self.calls.ask(GetContact { user: seller }).await?.ok_or(ProductRefusal::NotFound)?)
+        let contact = self.calls.ask(GetContact { user: seller }).await?.filter(|contact| !contact.is_deleted());
+        Ok(contact.ok_or(ProductRefusal::NotFound)?)
     }
 
     async fn insert(

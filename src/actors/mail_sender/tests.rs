@@ -134,6 +134,8 @@ fn mail(to: &str) -> Mail {
         announcement: false,
         confidential: false,
         unsubscribe: None,
+        user: None,
+        about: None,
     }
 }
 

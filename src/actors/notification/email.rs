@@ -15,7 +15,7 @@ use crate::{
         tokens::Tokens,
     },
     bus::{Delivery, HandleError},
-    domain::{ids::UserId, queues, user::Contact},
+    domain::{ids::UserId, leaving::is_deleted_email, queues, user::Contact},
     integrations::mail::{MailError, Mailer},
     runtime::calls::Calls,
     store::mailbox::Mail,
@@ -77,7 +77,9 @@ impl Channel for EmailChannel {
 
 impl EmailChannel {
     async fn write(&self, delivery: &Delivery, to: To, mut email_template: EmailTemplate) -> Result<(), HandleError> {
-        let mut unsubscribe = None;
+        let (mut unsubscribe, mut about) = (None, None);
+        // A payload may have been made before its user deleted their account.
+        let is_told = matches!(to, To::Named(_) | To::Announced { .. });
         let recipients = match to {
             To::Named(recipients) => recipients,
             To::Announced { seller, recipient } => {
@@ -100,6 +102,7 @@ impl EmailChannel {
                 let Some(recipient) = self.contact(seller).await?.and_then(|known| Recipient::of(&known).ok()) else {
                     return Ok(());
                 };
+                about = buyer;
                 if let (EmailTemplate::NewOrder(of), Some(buyer)) = (&mut email_template, buyer)
                     && of.recipient.is_none()
                 {
@@ -111,7 +114,11 @@ impl EmailChannel {
         email_template.make_link(&self.shop, &self.tokens);
         for recipient in recipients {
             let mail = email_template.mail(&recipient, &self.shop, delivery.occurred_at)?;
-            let mail = Mail { unsubscribe: unsubscribe.clone(), ..mail };
+            let mail = Mail { unsubscribe: unsubscribe.clone(), about, ..mail };
+            let user = mail.user.filter(|_| is_told);
+            if is_deleted_email(&mail.to) || self.is_deleted(user).await? || self.is_deleted(about).await? {
+                continue;
+            }
             // An address gets one mail for an event, even if the delivery is repeated.
             self.mailer.send(delivery.event, &mail).await.map_err(|error| match error {
                 MailError::Temporary(_) => later(error),
@@ -119,6 +126,12 @@ impl EmailChannel {
             })?;
         }
         Ok(())
+    }
+
+    /// Whether a user has deleted their account.
+    async fn is_deleted(&self, user: Option<UserId>) -> Result<bool, HandleError> {
+        let Some(user) = user else { return Ok(false) };
+        Ok(self.contact(user).await?.is_some_and(|known| known.is_deleted()))
     }
 
     async fn contact(&self, user: UserId) -> Result<Option<Contact>, HandleError> {

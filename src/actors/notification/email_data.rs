@@ -38,9 +38,12 @@ pub(super) enum To {
 const OWN_REASONS: [&str; 4] = ["expired", "payment refused", "refunded", "seller suspended"];
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Person {
     email: Text,
+    user: Text<UserId>,
+    seller_id: Text<UserId>,
+    id: Text<UserId>,
 }
 
 #[derive(Default, Deserialize)]
@@ -239,7 +242,9 @@ fn link(notice: Notice, purpose: TokenPurpose) -> Result<LinkData, HandleError> 
 }
 
 fn recipient(person: Person) -> Result<Recipient, HandleError> {
-    Recipient::new(&person.email.need("email")?)
+    let mut recipient = Recipient::new(&person.email.need("email")?)?;
+    recipient.user = person.user.or(person.seller_id).or(person.id).0;
+    Ok(recipient)
 }
 
 fn import(import: &Import) -> ImportData {

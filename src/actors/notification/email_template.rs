@@ -34,6 +34,8 @@ const LINE_MAX: usize = 300;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     email: String,
+    /// Who it is, if known.
+    pub(super) user: Option<UserId>,
 }
 
 impl Recipient {
@@ -45,7 +47,7 @@ impl Recipient {
         if !is_email(email) {
             return Err(HandleError::Unreadable("`email` is not an address".into()));
         }
-        Ok(Self { email: email.to_owned() })
+        Ok(Self { email: email.to_owned(), user: None })
     }
 
     /// The recipient of a contact.
@@ -53,7 +55,7 @@ impl Recipient {
     /// # Errors
     /// As [`Recipient::new`].
     pub fn of(contact: &Contact) -> Result<Self, HandleError> {
-        Self::new(&contact.email)
+        Ok(Self { user: Some(contact.user), ..Self::new(&contact.email)? })
     }
 }
 
@@ -359,6 +361,8 @@ impl EmailTemplate {
             announcement,
             confidential,
             unsubscribe: None,
+            user: recipient.user,
+            about: None,
         })
     }
 }

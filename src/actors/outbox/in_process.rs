@@ -9,11 +9,18 @@ use jiff::SignedDuration;
 use super::{Carried, Carrier, CarryError};
 use crate::{
     bus::{Consumer, Delivery, HandleError},
-    domain::{Timestamp, event::Envelope, queues::QUEUES},
+    domain::{
+        Timestamp,
+        event::{Envelope, Event},
+        queues::QUEUES,
+    },
     store::outbox::Parked,
     trace::Trace,
     views::event::{Message, exchange_payload, messages},
 };
+
+/// How often a message waits for something unavailable: about a week with the default pauses.
+const WAITS: u32 = 1_000;
 
 /// Delivers to the consumers of this process.
 pub struct InProcess {
@@ -34,7 +41,14 @@ impl Carrier for InProcess {
     async fn carry(&self, envelopes: &[&Envelope]) -> Result<Carried, CarryError> {
         let items =
             envelopes.iter().flat_map(|envelope| self.items(envelope, |consumer| consumer.is_listening())).collect();
-        let parked = self.deliver(items, 0).await.into_iter().filter_map(|(_, parked)| parked).collect();
+        let mut parked: Vec<Parked> =
+            self.deliver(items, 0).await.into_iter().filter_map(|(_, parked)| parked).collect();
+        // What is parked from now on must not name a user whom the consumers have removed.
+        for envelope in envelopes {
+            if let Event::UserDeleted { user } = envelope.event {
+                parked.iter_mut().for_each(|parked| _ = parked.envelope.event.forget(user));
+            }
+        }
         Ok(Box::pin(std::future::ready(Ok(parked))))
     }
 
@@ -129,12 +143,11 @@ async fn feed(
 }
 
 fn park(pauses: &[SignedDuration], queue: &str, envelope: &Envelope, attempts: u32, error: &HandleError) -> Parked {
+    let pause = usize::try_from(attempts).ok().and_then(|attempt| pauses.get(attempt));
     let pause = match error {
         HandleError::Unreadable(_) => None,
-        // An unavailable store cannot park either: this is for one that is back by then.
-        HandleError::Away(_) | HandleError::Transient(_) => {
-            usize::try_from(attempts).ok().and_then(|attempt| pauses.get(attempt))
-        }
+        HandleError::Away(_) if attempts < WAITS => pause.or(pauses.last()),
+        HandleError::Away(_) | HandleError::Transient(_) => pause,
     };
     let retry_at = pause.and_then(|pause| Timestamp::now().saturating_add(*pause).ok());
     match retry_at {
@@ -159,7 +172,6 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        event::Event,
         ids::{ProductId, UserId},
         inventory::StockLevel,
         queues,

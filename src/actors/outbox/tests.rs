@@ -99,6 +99,10 @@ impl OutboxStore for Memory {
         Err(StoreError::Unavailable("nobody asks for it here".into()))
     }
 
+    async fn forget_user(&self, _: UserId) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn written(&self) {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

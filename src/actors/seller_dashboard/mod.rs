@@ -39,8 +39,9 @@ use crate::{
 };
 
 /// The queues whose deliveries become rows.
-const QUEUES: [&str; 9] = [
+const QUEUES: [&str; 10] = [
     queues::USER_CREATED_DASHBOARD,
+    queues::USER_DELETED_DASHBOARD,
     queues::PRODUCT_CREATED_DASHBOARD,
     queues::PRODUCT_UPDATED_DASHBOARD,
     queues::PRODUCT_DELETED_DASHBOARD,

@@ -85,7 +85,8 @@ pub fn project(delivery: &Delivery) -> Result<DashboardChange, HandleError> {
             let Document { own_id, id, product_id, .. } = read(document)?;
             Ok(DashboardChange::ProductGone(id_of(own_id.or(id).or(product_id))?))
         }
-        "USER_CREATED" => note("user", document),
+        // The payload of a deleted user is their id, which replaces all that was known.
+        "USER_CREATED" | "USER_DELETED" => note("user", document),
         "PAYMENT_CREATED" | "PAYMENT_UPDATED" | "PAYMENT_UPDATE" => note("payment", document),
         _ => Err(HandleError::Unreadable(format!("the dashboard does not read the queue {}", delivery.queue))),
     }

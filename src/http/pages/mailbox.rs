@@ -45,6 +45,8 @@ mod tests {
             announcement: false,
             confidential: false,
             unsubscribe: None,
+            user: None,
+            about: None,
         }
     }
 

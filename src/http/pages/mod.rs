@@ -20,6 +20,7 @@ pub mod form;
 pub mod format;
 pub mod guest;
 mod home;
+mod leaving;
 mod listing;
 pub mod mailbox;
 mod merge;
@@ -77,6 +78,8 @@ pub fn configure(config: &mut ServiceConfig) {
     page(config, web::resource("/account/email/confirm").post(account::send_confirmation));
     page(config, web::resource("/account/password").post(account::change_password));
     page(config, web::resource("/account/profile").post(account::change_profile));
+    page(config, web::resource("/account/delete").get(leaving::show).post(leaving::leave));
+    page(config, web::resource("/account/export").get(leaving::export));
     page(config, web::resource("/account/addresses").post(account::add));
     page(config, web::resource("/account/addresses/{id}").get(account::edit_address).post(account::update_address));
     page(config, web::resource("/account/addresses/{id}/remove").post(account::remove));

@@ -5,6 +5,7 @@ pub mod cart;
 pub mod conversations;
 pub mod credentials;
 pub mod inventory;
+pub mod leaving;
 pub mod mailbox;
 pub mod media;
 pub mod orders;
@@ -119,6 +120,9 @@ fn configure_some(register: &mut Register<'_>, served: &Served) {
         .add(two_factor::set_up_two_factor)
         .add(two_factor::enable_two_factor)
         .add(two_factor::disable_two_factor)
+        .add(leaving::export)
+        .add(leaving::delete_account)
+        .add(leaving::delete_account_by_post)
         .add(products::create)
         .add(products::list)
         // Before `/api/products/{id}`, which would match as well.

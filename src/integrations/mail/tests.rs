@@ -36,6 +36,8 @@ fn mail(to: &str, subject: &str) -> Mail {
         announcement: false,
         confidential: false,
         unsubscribe: None,
+        user: None,
+        about: None,
     }
 }
 

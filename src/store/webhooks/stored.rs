@@ -153,6 +153,8 @@ pub(super) const FREE: Index<StoredDelivery> = Index::new("free", |of| key((of.d
 pub(super) const SENDING: Index<StoredDelivery> = Index::new("sending", |of| key((of.owner, of.lease?)));
 pub(super) const LOG: Index<StoredDelivery> =
     Index::new("log", |of| key((of.delivery.webhook, of.delivery.created_at)));
+/// For deliveries that are about a user, or about what they bought.
+pub(super) const PERSON: Index<StoredDelivery> = Index::new("person", |of| of.delivery.person().and_then(key));
 pub(super) const AGE: Index<StoredDelivery> = Index::new("age", |of| key(of.delivery.created_at));
 
 impl StoredDelivery {
@@ -167,7 +169,7 @@ impl Document for StoredDelivery {
 
     const COLLECTION: &'static str = "webhook_deliveries";
     const SERVICE: Service = Service::Notification;
-    const INDEXES: &'static [Index<Self>] = &[FREE, SENDING, LOG, AGE];
+    const INDEXES: &'static [Index<Self>] = &[FREE, SENDING, LOG, AGE, PERSON];
 
     stored_as!(self, WebhookDeliveryId = self.delivery.id, self.version);
 }

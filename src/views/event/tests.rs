@@ -184,7 +184,7 @@ fn a_confirmed_order_shows_its_payment() {
 #[test]
 fn payment_events_go_to_the_buyer_and_the_dashboard() {
     let notice = json!({
-        "email": "asha@example.com", "username": "asha", "orderId": hex(5), "amount": 1148.9, "currency": "INR",
+        "user": hex(1), "email": "asha@example.com", "username": "asha", "orderId": hex(5), "amount": 1148.9, "currency": "INR",
     });
     assert_eq!(sent(Event::PaymentInitiated(payment())), [("PAYMENT_NOTIFICATION.PAYMENT_INITIATED", notice.clone())]);
     let mut paid = payment();
@@ -226,6 +226,7 @@ fn every_event() -> Vec<Event> {
     let (product_id, seller) = (id(ProductId::from_bytes, 2), id(UserId::from_bytes, 3));
     vec![
         user_created(),
+        Event::UserDeleted { user: seller },
         Event::ProductCreated { product: product(), stock: 7, seller: contact(), imported: false },
         Event::ProductUpdated(product()),
         Event::ProductDeleted { product: product_id, seller },
@@ -253,6 +254,13 @@ fn a_changed_wishlist_is_only_for_consumers_of_the_exchange() {
     assert_eq!((messages(&changed), changed.event.routing_key()), (vec![], "wishlist.changed".to_owned()));
     assert_eq!(exchange_payload(&changed), json!({"user": hex(1), "products": [hex(2)], "saved": false}));
     assert_eq!((changed.event.aggregate_id(), queues::is_queued(changed.event.name())), (hex(1), false));
+}
+
+#[test]
+fn a_deleted_user_is_only_an_id_to_every_service() {
+    let sent = sent(Event::UserDeleted { user: id(UserId::from_bytes, 1) });
+    assert!(sent.iter().all(|(_, payload)| *payload == json!({"id": hex(1)})), "{sent:?}");
+    assert_eq!(sent.len(), 7);
 }
 
 #[test]

@@ -252,6 +252,8 @@ impl Market {
             | "changePassword"
             | "changeProfile"
             | "changeEmail"
+            | "deleteAccount"
+            | "deleteAccountByPost"
             | "createProduct"
             | "addAddress"
             | "registerWebhook"

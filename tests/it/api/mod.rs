@@ -16,6 +16,7 @@ mod dead;
 mod imagekit;
 mod inventory;
 mod late_money;
+mod leaving;
 mod mailbox;
 mod matrix;
 mod mcp;

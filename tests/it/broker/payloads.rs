@@ -86,7 +86,7 @@ fn whole(message: &BasicGetMessage) -> Value {
 }
 
 /// A purchase that is shipped and delivered, one whose first payment fails and that is cancelled afterwards, a
-/// product that is wished for, changed and deleted, and a buyer who changes password and e-mail.
+/// product that is wished for, changed and deleted, a buyer who changes password and e-mail, and one who leaves.
 async fn live(shop: &Shop) {
     let address = json!({"street": "14 Lake Road", "city": "Pune", "state": "MH", "country": "IN", "zip": "411001"});
     let buyer = shop.buyer.as_str();
@@ -130,6 +130,9 @@ async fn live(shop: &Shop) {
     shop.do_as(buyer, "/api/auth/email/change", &new).await;
     let new = json!({"currentPassword": PASSWORD, "newPassword": "battery staple"});
     shop.send(Method::PATCH, "/api/auth/me/password", buyer, &new).await;
+
+    let leaver = shop.user("leaver").await;
+    shop.send(Method::DELETE, "/api/auth/me", &leaver.token, &json!({"password": PASSWORD})).await;
 }
 
 #[actix_rt::test]

@@ -60,6 +60,8 @@ async fn the_node_that_can_send_a_mail_is_notified() {
             announcement: false,
             confidential: false,
             unsubscribe: None,
+            user: None,
+            about: None,
         };
         nodes[0].1.send(EventId::generate(), &mail).await.unwrap();
         eventually("the other node has sent it", async || store.waiting().await == Ok(0)).await;

@@ -63,6 +63,8 @@ async fn large_shop(settings: &Settings) {
         announcement: false,
         confidential: false,
         unsubscribe: None,
+        user: None,
+        about: None,
     };
     let mails = (0..MAILS).map(|number| (EventId::generate(), mail(number))).collect::<Vec<_>>();
     for some in mails.chunks(200) {

@@ -67,6 +67,7 @@ fn user() -> User {
             }),
             two_factor_setup: None,
             login_tickets: vec![],
+            deleted_at: Some(Timestamp::UNIX_EPOCH),
         },
         addresses: vec![Address { id: ADDRESS, postal, is_default: true }],
         created_at: Timestamp::UNIX_EPOCH,
