@@ -139,6 +139,8 @@ async fn a_second_factor_is_needed_from_then_on() {
     let disable = async |password: &str, code: &str| {
         post(&app, &token, "/api/auth/2fa/disable", json!({"password": password, "code": code})).await
     };
+    let leave = app.delete("/api/auth/me").token(&token).json(&json!({"password": "battery staple"}));
+    leave.send().await.refused(400, "auth.code_invalid");
     disable(PASSWORD, &codes[2]).await.refused(400, "auth.wrong_password");
     disable("battery staple", "000000").await.refused(400, "auth.code_invalid");
     disable("battery staple", &codes[2]).await.expect(200);
