@@ -14,6 +14,7 @@ mod buyer;
 mod crash;
 mod imports;
 mod kill;
+mod leaving;
 mod market;
 mod money;
 mod nodes;
