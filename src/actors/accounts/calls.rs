@@ -152,7 +152,7 @@ pub enum LoginName {
 /// What somebody with the right password gets.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum LoggedIn {
-    User(User),
+    User(Box<User>),
     /// The second factor is enabled: the ticket and a code finish the login.
     CodeNeeded {
         user: UserId,

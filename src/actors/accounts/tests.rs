@@ -177,7 +177,7 @@ async fn add(accounts: &Calls, user: UserId, street: usize, is_default: bool) ->
 /// The user who is logged in.
 fn whole(logged_in: LoggedIn) -> User {
     match logged_in {
-        LoggedIn::User(user) => user,
+        LoggedIn::User(user) => *user,
         LoggedIn::CodeNeeded { user, .. } => panic!("{user} needs a code"),
     }
 }

@@ -128,7 +128,7 @@ impl Accounts {
     /// What a user with the right password gets: the user, or a ticket where a code is needed.
     pub(super) async fn after_password(&self, user: User) -> Result<LoggedIn, Failure> {
         if user.security.two_factor.is_none() {
-            return Ok(LoggedIn::User(super::cache::bare(user)));
+            return Ok(LoggedIn::User(Box::new(super::cache::bare(user))));
         }
         let ticket = format!("{}{}", user.id, hex::encode(rand::random::<[u8; 16]>()));
         let (hash, password_hash) = (mailed_hash(&ticket), user.password_hash);

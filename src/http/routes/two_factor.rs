@@ -15,7 +15,7 @@ use crate::{
         },
         tokens::user_of_mailed,
     },
-    domain::{Timestamp, identity::PASSWORD_BYTES_MAX},
+    domain::{Timestamp, identity::PASSWORD_BYTES_MAX, ids::UserId, user::User},
     http::{
         audit,
         auth::AuthUser,
@@ -152,8 +152,8 @@ pub async fn try_code(
     calls: &Calls,
     ticket: &str,
     code: &str,
-) -> Result<crate::domain::user::User, ApiError> {
-    let user = user_of_mailed(ticket).map(|user| user.to_hex());
+) -> Result<User, ApiError> {
+    let user = user_of_mailed(ticket).map(UserId::to_hex);
     state.check_auth_rate(req, user.as_deref()).await?;
     let log_in = LogInWithCode { ticket: SecretString::from(ticket), code: SecretString::from(code) };
     let user = calls.ask(log_in).await.map_err(ApiError::from).map_err(|error| match error.code() {

@@ -90,7 +90,7 @@ async fn calls_of_the_accounts_are_the_same_on_either_side() {
     assert_round_trip(PromoteToAdmin { email: String::new() }, Ok(None)).await;
     let [by_email, by_name] = [LoginName::Email(email.clone()), LoginName::Username("\u{0}".into())];
     let log_in = |name| LogIn { name, password: secret(), source };
-    assert_round_trip(log_in(by_email), Ok(LoggedIn::User(user.clone()))).await;
+    assert_round_trip(log_in(by_email), Ok(LoggedIn::User(Box::new(user.clone())))).await;
     assert_round_trip(log_in(by_name.clone()), Ok(LoggedIn::CodeNeeded { user: USER, ticket: secret() })).await;
     assert_round_trip(LogInWithCode { ticket: secret(), code: secret() }, Ok(user.clone())).await;
     assert_round_trip(SetUpTwoFactor { user: USER }, Ok("secret".into())).await;
