@@ -2,7 +2,7 @@
 //!
 //! The account itself is changed by the account service, in one write with the event [`USER_DELETED`](crate::domain::event::Event::UserDeleted).
 //! Each service then removes the user from its own documents when it gets the event ([`Eraser`]), and gets it again
-//! until that is done. [`places`] lists every kind of document, with how deletion and export reach it. As in
+//! until that is done. `places` lists every kind of document, with how deletion and export reach it. As in
 //! [`super::admin`], what several services keep is read from the store.
 //!
 //! **Invariant:** an account whose user has open orders stays; removing a user twice has the effect of removing them
