@@ -137,9 +137,12 @@ const scenarios = {
     const refused = await heard(connect({ token: context.other, conversationId }), 'connect_error');
     assert.equal(refused.message, 'This conversation is not yours');
     const from = one.told.length;
-    for (let n = 0; n < 5; n += 1) await says(n % 2 ? one : two, `hello ${n}`);
-    await until(one, () => ends(one).length >= 6);
-    await until(two, () => ends(two).length >= 5);
+    for (let n = 0; n < 5; n += 1) {
+      await says(n % 2 ? one : two, `hello ${n}`);
+      // Both have the end of this turn before the next one begins.
+      await until(one, () => ends(one).length >= n + 2);
+      await until(two, () => ends(two).length >= n + 1);
+    }
     assert.deepEqual(one.told.slice(from), two.told.slice(1));
     // Pages show the user's messages on other sockets of the conversation, before the reply, and only once.
     const pages = [connect({ token: context.token, conversationId, live: true }), connect({ token: context.token, conversationId, live: true })];
