@@ -9,7 +9,7 @@ use super::{address, error::ApiError, state::State};
 use crate::{
     actors::{
         accounts::{
-            calls::GetUser,
+            calls::{GetUser, RevokeToken},
             sessions::{RecordSession, TouchSession},
         },
         tokens::Claims,
@@ -75,6 +75,17 @@ pub async fn begin(
         Err(error) => tracing::warn!(%error, user.id = %user.id, "a session was not recorded"),
     }
     Ok((token, claims, cookie))
+}
+
+/// Ends a session on every node: its token, which expires at `exp` in seconds, is not valid any more.
+///
+/// # Errors
+/// 503 when that cannot be stored.
+pub async fn end(state: &State, calls: &Calls, jti: &str, exp: i64) -> Result<(), ApiError> {
+    let expires_at = Timestamp::from_second(exp).unwrap_or(Timestamp::MAX);
+    calls.ask(RevokeToken { jti: jti.to_owned(), expires_at }).await?;
+    state.dead_tokens.revoke(jti, exp, Timestamp::now()).await;
+    Ok(())
 }
 
 /// The calls to services, from within an extractor.

@@ -199,8 +199,14 @@ pub(super) fn register(registry: &mut Registry, accounts: &std::sync::Arc<Accoun
 pub(super) struct Requests(pub(super) Tokens);
 
 impl Requests {
-    fn token(&self, purpose: TokenPurpose, user: UserId, email: Option<String>, ends: i64) -> MailedToken {
-        let request = EventId::generate();
+    fn token(
+        &self,
+        purpose: TokenPurpose,
+        user: UserId,
+        request: EventId,
+        email: Option<String>,
+        ends: i64,
+    ) -> MailedToken {
         let hash = mailed_hash(&self.0.mailed(purpose, user, request));
         let expires_at = Timestamp::from_second(ends).unwrap_or(Timestamp::MAX);
         MailedToken { request, hash, expires_at, email, used: false }
@@ -209,17 +215,15 @@ impl Requests {
     /// A request to confirm that `email` is the user's.
     pub(super) fn confirmation(&self, user: &User, email: String, now: Timestamp) -> (MailedToken, AccountNotice) {
         let ends = now.as_second().saturating_add(CONFIRM_FOR);
-        let token = self.token(TokenPurpose::ConfirmEmail, user.id, Some(email.clone()), ends);
+        let token = self.token(TokenPurpose::ConfirmEmail, user.id, EventId::generate(), Some(email.clone()), ends);
         let notice =
             AccountNotice { kind: NoticeKind::EmailConfirmation, user: user.id, email, request: Some(token.request) };
         (token, notice)
     }
 
-    fn reset(&self, user: &User, now: Timestamp) -> (MailedToken, AccountNotice) {
+    fn reset(&self, user: UserId, request: EventId, now: Timestamp) -> MailedToken {
         let ends = now.as_second().saturating_add(RESET_FOR);
-        let token = self.token(TokenPurpose::ResetPassword, user.id, None, ends);
-        let (email, request) = (user.email.clone(), Some(token.request));
-        (token, AccountNotice { kind: NoticeKind::PasswordReset, user: user.id, email, request })
+        self.token(TokenPurpose::ResetPassword, user, request, None, ends)
     }
 }
 
@@ -256,8 +260,9 @@ impl Accounts {
         let Some(user) = read(self.store.by_email(&identity::email_key(email.trim()))).await? else { return Ok(()) };
         let requests = self.requests.clone();
         let change = move |user: &mut User, now| {
-            let (token, notice) = requests.reset(user, now);
-            user.security.password_reset = Some(token);
+            let request = EventId::generate();
+            user.security.password_reset = Some(requests.reset(user.id, request, now));
+            let notice = AccountNotice { request: Some(request), ..notice(NoticeKind::PasswordReset, user) };
             Ok(Effects { notices: vec![notice], ends_tokens: false })
         };
         self.change_with(user.id, change).await.map(drop)
@@ -290,18 +295,13 @@ impl Handles<MakeResetToken> for Accounts {
     async fn handle(&self, MakeResetToken { email }: MakeResetToken) -> Outcome<MakeResetToken> {
         let user = read(self.store.by_email(&identity::email_key(email.trim()))).await?;
         let id = user.ok_or(AccountRefusal::NoSuchUser)?.id;
-        let request = EventId::generate();
-        let token = self.requests.0.mailed(TokenPurpose::ResetPassword, id, request);
-        let hash = mailed_hash(&token);
-        let change = move |user: &mut User, now: Timestamp| {
-            let ends = now.as_second().saturating_add(RESET_FOR);
-            let expires_at = Timestamp::from_second(ends).unwrap_or(Timestamp::MAX);
-            let reset = MailedToken { request, hash: hash.clone(), expires_at, email: None, used: false };
-            user.security.password_reset = Some(reset);
+        let (requests, request) = (self.requests.clone(), EventId::generate());
+        let change = move |user: &mut User, now| {
+            user.security.password_reset = Some(requests.reset(user.id, request, now));
             Ok(Effects::default())
         };
         self.change_with(id, change).await?;
-        Ok(token)
+        Ok(self.requests.0.mailed(TokenPurpose::ResetPassword, id, request))
     }
 }
 

@@ -199,7 +199,7 @@ pub(super) static PLACES: &[Place] = &[
 ];
 
 async fn sessions(stores: &Stores, id: UserId) -> Result<Value, StoreError> {
-    let sessions = stores.accounts.sessions().of_user(id, AT_ONCE).await?;
+    let sessions = stores.accounts.sessions().of_user(id, u32::MAX).await?;
     let fields = |session: &Session| {
         let Session { created_at, last_seen_at, user_agent, ip, .. } = session;
         json!({"createdAt": created_at, "lastSeenAt": last_seen_at, "userAgent": user_agent, "ip": ip})

@@ -26,7 +26,11 @@ use super::{
     saved_forms::{SavedForm, SavedForms},
 };
 use crate::{
-    actors::{accounts::calls::GetUser, cart::calls::GetCart, tokens::Tokens},
+    actors::{
+        accounts::calls::GetUser,
+        cart::calls::GetCart,
+        tokens::{self, Tokens},
+    },
     domain::{
         Timestamp,
         ids::ProductId,
@@ -435,9 +439,10 @@ impl PageContext {
         self.store_ids(cookies::SEEN, &seen);
     }
 
-    /// Forgets the user: the browser gets a new name, and earlier forms become invalid.
+    /// Forgets the user: the browser has no token any more and gets a new name, and earlier forms become invalid.
     pub fn forget_user(&mut self) {
         self.user = None;
+        self.set_cookie(tokens::removal_cookie(self.state.settings.production));
         self.cart_count = 0;
         self.remove_cookie(cookies::SEEN);
         self.browser = hex::encode(rand::random::<[u8; 16]>());

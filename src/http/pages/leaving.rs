@@ -15,7 +15,6 @@ use crate::{
     actors::{
         accounts::calls::GetUser,
         leaving::calls::{DeleteAccount, ExportAccount},
-        tokens,
     },
     domain::{identity::PASSWORD_BYTES_MAX, user::Role},
     http::{
@@ -72,7 +71,6 @@ pub async fn leave(
     match context.calls.ask(delete).await.map_err(ApiError::from) {
         Ok(left) => {
             end_tokens(context.state(), &left).await;
-            context.set_cookie(tokens::removal_cookie(context.state().settings.production));
             context.forget_user();
             context.flash_message("Your account is deleted.");
             let mut answer = context.redirect("/");

@@ -12,10 +12,7 @@ use super::{
     page::Page,
 };
 use crate::{
-    actors::{
-        accounts::credentials::{ConfirmEmail, RequestPasswordReset, ResetPassword},
-        tokens,
-    },
+    actors::accounts::credentials::{ConfirmEmail, RequestPasswordReset, ResetPassword},
     domain::{
         Timestamp,
         identity::{PASSWORD_BYTES_MAX, is_email, login_key},
@@ -122,7 +119,6 @@ pub async fn reset(
             Ok(user) => {
                 end_tokens(context.state(), &user).await;
                 // Whoever was logged in here has to log in again.
-                context.set_cookie(tokens::removal_cookie(context.state().settings.production));
                 context.forget_user();
                 context.flash_message("Your password is changed. Log in with it.");
                 return Ok(context.redirect("/login"));

@@ -13,10 +13,7 @@ use super::{
     page::{NO_COOKIES, Page, escape, local},
 };
 use crate::{
-    actors::{
-        accounts::calls::{LogIn, LoggedIn, LoginName, Register, RevokeToken, Source},
-        tokens,
-    },
+    actors::accounts::calls::{LogIn, LoggedIn, LoginName, Register, Source},
     domain::{
         Timestamp,
         identity::{PASSWORD_BYTES_MAX, is_email, is_username, password_length},
@@ -29,6 +26,7 @@ use crate::{
         features::FEATURES,
         query,
         routes::two_factor::try_code,
+        sessions,
     },
 };
 
@@ -300,11 +298,8 @@ async fn begin(
 /// 503 when the logout cannot be stored.
 pub async fn logout(FormRequest { mut context, .. }: FormRequest) -> Result<HttpResponse, ApiError> {
     if let Some(user) = context.user.take() {
-        let expires_at = Timestamp::from_second(user.exp).unwrap_or(Timestamp::MAX);
-        context.calls.ask(RevokeToken { jti: user.jti.clone(), expires_at }).await?;
-        context.state().dead_tokens.revoke(&user.jti, user.exp, Timestamp::now()).await;
+        sessions::end(context.state(), &context.calls, &user.jti, user.exp).await?;
     }
-    context.set_cookie(tokens::removal_cookie(context.state().settings.production));
     context.forget_user();
     context.flash_message("You are logged out.");
     let mut answer = context.redirect("/");

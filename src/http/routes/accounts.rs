@@ -9,9 +9,7 @@ use utoipa::ToSchema;
 use super::two_factor::CodeNeededAnswer;
 use crate::{
     actors::{
-        accounts::calls::{
-            AddAddress, GetAddresses, GetUser, LogIn, LoggedIn, LoginName, Register, RemoveAddress, RevokeToken,
-        },
+        accounts::calls::{AddAddress, GetAddresses, GetUser, LogIn, LoggedIn, LoginName, Register, RemoveAddress},
         tokens,
     },
     domain::{
@@ -269,9 +267,7 @@ pub async fn me(user: AuthUser, calls: Data<Calls>) -> Result<HttpResponse, ApiE
 
 async fn log_out(req: &HttpRequest, user: MaybeUser, state: &State, calls: &Calls) -> Result<HttpResponse, ApiError> {
     if let Some(user) = user.0 {
-        let expires_at = Timestamp::from_second(user.exp).unwrap_or(Timestamp::MAX);
-        calls.ask(RevokeToken { jti: user.jti.clone(), expires_at }).await?;
-        state.dead_tokens.revoke(&user.jti, user.exp, Timestamp::now()).await;
+        sessions::end(state, calls, &user.jti, user.exp).await?;
     }
     let mut answer = HttpResponse::Ok();
     answer.cookie(tokens::removal_cookie(state.settings.production));

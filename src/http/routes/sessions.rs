@@ -8,11 +8,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    actors::accounts::{calls::RevokeToken, sessions::GetSessions},
+    actors::accounts::sessions::GetSessions,
     domain::Timestamp,
     http::{
         auth::AuthUser,
         error::{ApiError, ErrorBody},
+        sessions,
         state::State,
     },
     runtime::calls::Calls,
@@ -86,10 +87,7 @@ pub async fn end(caller: &AuthUser, state: &State, calls: &Calls, id: &str) -> R
         let session = known.into_iter().find(|session| session.id == id);
         session.ok_or(ApiError::NotFound("session"))?.expires_at.as_second()
     };
-    let expires_at = Timestamp::from_second(exp).unwrap_or(Timestamp::MAX);
-    calls.ask(RevokeToken { jti: id.to_owned(), expires_at }).await?;
-    state.dead_tokens.revoke(id, exp, Timestamp::now()).await;
-    Ok(())
+    sessions::end(state, calls, id, exp).await
 }
 
 /// Where the user is logged in.
